@@ -42,8 +42,7 @@ const SCENES: readonly [
 
 async function audit(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Run an audit" }).click();
-  await page.getByRole("button", { name: "Check the effect" }).click();
-  await page.getByRole("button", { name: "Run the audit" }).click();
+  await page.getByRole("button", { name: "Start the audit" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Close" }).last().click();
   await page.getByRole("region", { name: "Balance" }).waitFor();
   await page.getByRole("region", { name: "Messages" }).getByRole("button", { name: "Close" }).click();

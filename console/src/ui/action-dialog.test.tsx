@@ -1,5 +1,6 @@
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { cleanup, fireEvent, render, screen } from "@testing-library/preact";
+import type { ComponentProps } from "react";
 import { afterEach, beforeAll, expect, test, vi } from "vitest";
 import type { Me } from "../api/contract";
 import { MeContext } from "../app/me";
@@ -23,7 +24,7 @@ const EFFECT: Effect = { summary: "37 would be requeued", figures: [{ label: "Ex
 
 function shown({
   openMode = false,
-  dryRun = vi.fn(async () => EFFECT),
+  dryRun = vi.fn(async () => EFFECT) as ComponentProps<typeof ActionDialog>["dryRun"],
   run = vi.fn(async () => EFFECT),
 } = {}) {
   const me = { name: "ada", roles: ["operator"], openMode } as unknown as Me;
@@ -88,4 +89,15 @@ test("in open mode the name of who acts is asked and passed on", async () => {
   fireEvent.click(check());
   await screen.findByRole("button", { name: "Requeue 37" });
   expect(dryRun).toHaveBeenCalledWith({ reason: "one", operator: "grace" });
+});
+
+test("an action that changes nothing runs without a check", async () => {
+  const { run } = shown({ dryRun: null });
+  expect(screen.queryByRole("button", { name: "Check the effect" })).toBeNull();
+  const act = screen.getByRole<HTMLButtonElement>("button", { name: "Requeue 37" });
+  expect(act.disabled).toBe(true);
+  type(reason(), "one");
+  fireEvent.click(act);
+  await screen.findByText("Done");
+  expect(run).toHaveBeenCalledTimes(1);
 });

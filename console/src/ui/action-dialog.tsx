@@ -1,4 +1,5 @@
-/** An action in three steps: the reason, the effect as a dry run found it, the evidence afterwards. */
+/** An action in three steps: the reason, the effect as a dry run found it, the evidence afterwards. One that changes
+ * nothing has no dry run. */
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { type ReactNode, useEffect, useId, useRef, useState } from "react";
@@ -21,6 +22,8 @@ export interface Effect {
   details?: ReactNode;
   /** Why it cannot be done; set, it takes away the button. */
   refused?: string;
+  /** What stands above the evidence of an action; by default `Done`. */
+  heading?: string;
 }
 
 export interface ActionInput {
@@ -39,17 +42,20 @@ interface ActionDialogProps {
   inputs?: string;
   /** Whether the further fields are filled in. */
   isComplete?: boolean;
-  /** The button's text once the effect is known. */
-  confirm: (effect: Effect) => string;
-  dryRun: (input: ActionInput) => Promise<Effect>;
+  /** The button's text once the effect is known, or at once without a dry run. */
+  confirm: (effect: Effect | undefined) => string;
+  /** null: the action changes nothing, so that there is no effect to check. */
+  dryRun: ((input: ActionInput) => Promise<Effect>) | null;
   run: (input: ActionInput) => Promise<Effect>;
   /** Whether a reason is asked and kept; false where the API takes none. */
   needsReason?: boolean;
+  /** How far a dry run or the action is; shown while it lasts. */
+  progress?: string;
   onClose: () => void;
 }
 
 export function ActionDialog(props: ActionDialogProps) {
-  const { needsReason = true } = props;
+  const { needsReason = true, dryRun } = props;
   const { openMode } = useMe();
   const [reason, setReason] = useState("");
   const [name, setName] = useState(() => sessionStorage.getItem(NAME) ?? "");
@@ -60,7 +66,7 @@ export function ActionDialog(props: ActionDialogProps) {
   const inputs = JSON.stringify([reason.trim(), name.trim(), props.inputs]);
   const given = { reason: reason.trim(), operator: openMode ? name.trim() : "" };
   const check = useMutation({
-    mutationFn: () => props.dryRun(given),
+    mutationFn: async () => dryRun?.(given),
     onSuccess: () => setCheckedFor(inputs),
   });
   const run = useMutation({
@@ -73,6 +79,7 @@ export function ActionDialog(props: ActionDialogProps) {
   const effect = checkedFor === inputs ? check.data : undefined;
   const isSigned = !needsReason || (reason.trim() !== "" && (!openMode || name.trim() !== ""));
   const isReady = isSigned && (props.isComplete ?? true);
+  const mustCheck = dryRun !== null && effect === undefined;
   const end = useRef<HTMLElement>(null);
   useEffect(() => {
     // On a low screen the effect and its button are below the fields.
@@ -81,7 +88,7 @@ export function ActionDialog(props: ActionDialogProps) {
   if (run.data) {
     return (
       <Dialog title={props.title} onClose={props.onClose}>
-        <EffectView effect={run.data} heading="Done" />
+        <EffectView effect={run.data} heading={run.data.heading ?? "Done"} />
         <footer className="dialog-actions">
           <Button kind="primary" onClick={props.onClose} autoFocus>
             Close
@@ -96,8 +103,8 @@ export function ActionDialog(props: ActionDialogProps) {
         onSubmit={(event) => {
           event.preventDefault();
           if (!isReady) return;
-          if (effect === undefined) check.mutate();
-          else if (!effect.refused) run.mutate();
+          if (mustCheck) check.mutate();
+          else if (!effect?.refused) run.mutate();
         }}
       >
         {props.children}
@@ -134,15 +141,16 @@ export function ActionDialog(props: ActionDialogProps) {
           <Failure error={check.error} />
           <Failure error={run.error} />
         </div>
+        {props.progress && (check.isPending || run.isPending) && <p className="muted">{props.progress}</p>}
         <footer className="dialog-actions" ref={end}>
           <Button onClick={props.onClose}>Cancel</Button>
-          {effect === undefined ? (
+          {mustCheck ? (
             <Button type="submit" kind="primary" disabled={!isReady || check.isPending}>
               {check.isPending ? "Checking …" : "Check the effect"}
             </Button>
           ) : (
-            !effect.refused && (
-              <Button type="submit" kind={props.kind ?? "primary"} disabled={run.isPending}>
+            !effect?.refused && (
+              <Button type="submit" kind={props.kind ?? "primary"} disabled={!isReady || run.isPending}>
                 {run.isPending ? "Working …" : props.confirm(effect)}
               </Button>
             )

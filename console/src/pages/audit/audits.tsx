@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, read } from "../../api/client";
-import type { Audit, AuditRun } from "../../api/contract";
+import type { Audit, AuditRun, Summary } from "../../api/contract";
 import { useSummary } from "../../api/queries";
 import { Link } from "../../app/router";
 import { ActionDialog, type Effect } from "../../ui/action-dialog";
@@ -234,26 +234,11 @@ interface RunDialogProps {
 
 export function RunDialog({ onStarted, onClose }: RunDialogProps) {
   const [book, setBook] = useState<"database" | "both">("both");
-  const check = async (): Promise<Effect> => {
-    const [summary, audits] = await Promise.all([
-      read(api.GET("/api/v2/summary")),
-      read(api.GET("/api/v2/audits", { params: { query: { limit: 10 } } })),
-    ]);
-    const isRunning = audits.audits.some((one) => one.status === "RUNNING");
-    const executions = Object.values(summary.counts).reduce((sum, count) => sum + count, 0);
-    const figures = [{ label: "Executions to read, about", value: executions }];
-    if (book === "both")
-      figures.push({ label: "Ledger rows to compare, about", value: summary.counts.accepted ?? 0 });
-    return {
-      summary: "Reads whole tables in the background, which may take minutes. It changes nothing.",
-      refused: isRunning ? "An audit is running already: watch that one." : undefined,
-      figures,
-    };
-  };
+  const { data: summary } = useSummary();
   const run = async (): Promise<Effect> => {
     const started = await read(api.POST("/api/v2/audits", { body: { book } }));
     onStarted(started.id);
-    return { summary: "The audit runs. Its findings appear beside the list." };
+    return { heading: "Started", summary: "The audit started. Its findings appear beside the list." };
   };
   return (
     <ActionDialog
@@ -271,8 +256,8 @@ export function RunDialog({ onStarted, onClose }: RunDialogProps) {
           ))}
         </fieldset>
       }
-      confirm={() => "Run the audit"}
-      dryRun={check}
+      confirm={() => "Start the audit"}
+      dryRun={null}
       run={run}
       onClose={onClose}
     >
@@ -280,6 +265,15 @@ export function RunDialog({ onStarted, onClose }: RunDialogProps) {
         Checks the sums in the database; with the ledger, also compares it execution by execution: nothing
         lost, nothing accepted twice.
       </p>
+      <p>Reads {rowsText(summary, book)} in the background, which may take minutes. It changes nothing.</p>
     </ActionDialog>
   );
+}
+
+function rowsText(summary: Summary | undefined, book: "database" | "both"): string {
+  if (!summary) return "whole tables";
+  const executions = Object.values(summary.counts).reduce((sum, count) => sum + count, 0);
+  const ledger =
+    book === "both" ? ` and ${decimalText(summary.counts.accepted ?? 0)} rows of the ledger` : "";
+  return `about ${decimalText(executions)} executions${ledger}`;
 }

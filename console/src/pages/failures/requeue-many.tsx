@@ -52,7 +52,7 @@ export function RequeueMany({ target, onStarted, onClose }: RequeueManyProps) {
     <ActionDialog
       title={`Requeue ${decimalText(countOf(target))} executions`}
       inputs={JSON.stringify(target)}
-      confirm={(effect) => `Requeue ${decimalText(effect.figures?.[0]?.value ?? count)}`}
+      confirm={(effect) => `Requeue ${decimalText(effect?.figures?.[0]?.value ?? count)}`}
       dryRun={dryRun}
       run={run}
       onClose={onClose}
