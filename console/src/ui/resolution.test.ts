@@ -1,6 +1,14 @@
 import { expect, test } from "vitest";
 import type { Attempts, Execution } from "../api/contract";
-import { isServiceId, meaningOf, questionOf, type ResolveAnswer, tallyOf } from "./resolution";
+import {
+  becomeText,
+  isServiceId,
+  listedOf,
+  meaningOf,
+  questionOf,
+  type ResolveAnswer,
+  tallyOf,
+} from "./resolution";
 
 const answer = (sight: string, changes: Partial<ResolveAnswer> = {}): ResolveAnswer => ({
   executionId: 9,
@@ -67,6 +75,8 @@ test("the question has all that is needed to find the execution there", () => {
     "Do you have our execution 9 (your field tradeServiceExecutionId)? " +
       "BUY 1,234.5 IBM (security S1) to RBC, sent 2026-01-30 15:30:00.000 UTC. If so, under which id?",
   );
+  execution.tradeOrder.security.securityId = "IBM";
+  expect(questionOf(execution, history)).toContain("BUY 1,234.5 IBM to RBC, sent");
 });
 
 test.each([
@@ -88,4 +98,24 @@ test("refusals of one kind are counted together", () => {
       ["x", 1],
     ],
   });
+});
+
+test("several executions are listed, and what becomes of them", () => {
+  const one = (executionId: number) => ({
+    executionId,
+    ticker: "IBM",
+    quantity: "1234.5",
+    destination: "ML",
+  });
+  expect(listedOf([one(7), one(8)])).toEqual(["7: 1,234.5 IBM to ML", "8: 1,234.5 IBM to ML"]);
+  const many = listedOf(Array.from({ length: 9 }, (_, index) => one(index)));
+  expect([many.length, many.at(-1)]).toEqual([7, "and 3 more"]);
+  expect(becomeText(["exhausted", "none", "exhausted"], false)).toBe(
+    "2 become exhausted: their quantities return to their orders. 1 becomes none: its order stays as it is. " +
+      "Nothing is sent.",
+  );
+  expect(becomeText(["exhausted"], true)).toBe(
+    "1 became exhausted: its quantity returns to its order. Nothing is sent.",
+  );
+  expect(becomeText([], false)).toBe("");
 });

@@ -68,7 +68,7 @@ export function questionOf(execution: Execution, history: Attempts): string {
     tradeType?.abbreviation,
     decimalText(execution.quantityOrdered),
     order.security.ticker,
-    `(security ${order.security.securityId})`,
+    order.security.securityId === order.security.ticker ? null : `(security ${order.security.securityId})`,
     "to",
     execution.destination.abbreviation,
   ];
@@ -78,6 +78,42 @@ export function questionOf(execution: Execution, history: Attempts): string {
     `Do you have our execution ${execution.id} (your field tradeServiceExecutionId)? ` +
     `${what.filter(Boolean).join(" ")}${when}. If so, under which id?`
   );
+}
+
+/** An execution as one recognises it in a list. */
+export interface Listed {
+  executionId: number;
+  ticker: string;
+  quantity: Decimal;
+  destination: string;
+}
+
+const MOST_LISTED = 6;
+
+/** The first executions in words, then how many more there are. */
+export function listedOf(executions: readonly Listed[]): string[] {
+  const shown = executions
+    .slice(0, MOST_LISTED)
+    .map((one) => `${one.executionId}: ${decimalText(one.quantity)} ${one.ticker} to ${one.destination}`);
+  const more = executions.length - shown.length;
+  return more > 0 ? [...shown, `and ${decimalText(more)} more`] : shown;
+}
+
+/** What executions become, or became, that were not accepted. */
+export function becomeText(states: readonly string[], isDone: boolean): string {
+  const none = states.filter((state) => state === "none").length;
+  const become = (count: number, state: string) =>
+    `${decimalText(count)} ${isDone ? "became" : count === 1 ? "becomes" : "become"} ${state}`;
+  const ended = states.length - none;
+  return [
+    ended > 0 &&
+      `${become(ended, "exhausted")}: ${ended === 1 ? "its quantity returns to its order" : "their quantities return to their orders"}.`,
+    none > 0 &&
+      `${become(none, "none")}: ${none === 1 ? "its order stays as it is" : "their orders stay as they are"}.`,
+    states.length > 0 && "Nothing is sent.",
+  ]
+    .filter(Boolean)
+    .join(" ");
 }
 
 /** Answers of several dry runs or resolutions, counted. */

@@ -4,7 +4,10 @@ import { useState } from "react";
 import { ApiError, api, read } from "../api/client";
 import { ActionDialog, type ActionInput, type Effect } from "./action-dialog";
 import {
+  becomeText,
   isServiceId,
+  type Listed,
+  listedOf,
   meaningOf,
   type Outcome,
   type ResolveAnswer,
@@ -144,19 +147,31 @@ function States({ before, after }: { before: string; after: string }) {
   );
 }
 
+interface ResolveManyProps {
+  executions: readonly Listed[];
+  onClose: () => void;
+}
+
 /** Settles several executions as not accepted. Each is checked against the ledger by itself. */
-export function ResolveManyDialog({ ids, onClose }: { ids: readonly string[]; onClose: () => void }) {
+export function ResolveManyDialog({ executions, onClose }: ResolveManyProps) {
+  const [progress, setProgress] = useState("");
+  const ids = executions.map((one) => String(one.executionId));
   const call = async (input: ActionInput, dryRun: boolean): Promise<Effect> => {
     const said: Statement = { outcome: "NOT_ACCEPTED", executionServiceId: null, force: false };
     const refusals: (string | null)[] = [];
+    const states: string[] = [];
     let silent = 0;
     // One after the other: each reads the ledger.
-    for (const id of ids) {
+    for (const [index, id] of ids.entries()) {
+      setProgress(
+        `${dryRun ? "Checking against the ledger" : "Resolving"}: ${decimalText(index + 1)} of ${decimalText(ids.length)} …`,
+      );
       try {
         const answer = await resolve(id, said, input, dryRun);
         const { refused } = meaningOf(answer, null, false);
         if (answer.lookUp.sight === "silent") silent += 1;
         refusals.push(refused ?? null);
+        if (refused === undefined) states.push(answer.state);
       } catch (error) {
         // Of one execution; without a connection, or a right to it, none of the others would do better.
         if (!(error instanceof ApiError) || (error.status !== 409 && error.status !== 404)) throw error;
@@ -165,7 +180,7 @@ export function ResolveManyDialog({ ids, onClose }: { ids: readonly string[]; on
     }
     const tally = tallyOf(refusals);
     const done = dryRun ? "can be resolved" : "were resolved";
-    const summary = `${tally.good} of ${ids.length} ${done} as not accepted. Their quantities return to their orders, and nothing is sent.`;
+    const summary = `${tally.good} of ${ids.length} ${done} as not accepted. ${becomeText(states, !dryRun)}`;
     return {
       summary,
       refused: tally.good === 0 ? `None of ${ids.length} can be resolved as not accepted.` : undefined,
@@ -197,11 +212,19 @@ export function ResolveManyDialog({ ids, onClose }: { ids: readonly string[]; on
     <ActionDialog
       title={`Resolve ${ids.length} executions as not accepted`}
       inputs={ids.join()}
+      progress={progress}
       confirm={() => `Resolve ${ids.length} as not accepted`}
       dryRun={(input) => call(input, true)}
       run={(input) => call(input, false)}
       onClose={onClose}
     >
+      <ul>
+        {listedOf(executions).map((line) => (
+          <li key={line} className="figure">
+            {line}
+          </li>
+        ))}
+      </ul>
       <p>
         Only where the operators of the Execution Service say that they have none of them. Each is checked
         against the ledger. Resolve those that were accepted one by one, with their ids there.

@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useState } from "react";
+import { useCallback, useMemo, useRef, useState } from "react";
 import { api, read } from "../../api/client";
 import { useSummary } from "../../api/queries";
 import type { components } from "../../api/schema";
@@ -38,6 +38,7 @@ export default function NeedsYouPage() {
   const [search, setSearch] = usePageSearch();
   const mayOperate = useMay("operator");
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
+  const seen = useRef(new Map<string, Unknown>());
   const [isResolving, setResolving] = useState(false);
   const isAll = search.show === "all";
   const query = useMemo(() => (isAll ? {} : { needsPerson: true }), [isAll]);
@@ -54,7 +55,12 @@ export default function NeedsYouPage() {
     [query],
   );
   const close = useCallback(() => setSearch({ open: undefined }), [setSearch]);
-  const select = (row: Unknown) => setSelected((now) => toggled(now, String(row.executionId)));
+  const idOf = (row: Unknown) => {
+    const id = String(row.executionId);
+    seen.current.set(id, row);
+    return id;
+  };
+  const select = (row: Unknown) => setSelected((now) => toggled(now, idOf(row)));
   const canResolve = mayOperate && selected.size > 0;
   useCommands(
     useMemo(
@@ -63,7 +69,7 @@ export default function NeedsYouPage() {
           ? [
               {
                 id: "resolve",
-                title: "Resolve what is selected",
+                title: "Resolve what is selected as not accepted",
                 hotkey: "r",
                 run: () => setResolving(true),
               },
@@ -81,7 +87,7 @@ export default function NeedsYouPage() {
         <>
           {canResolve && (
             <Button kind="primary" hint="r" onClick={() => setResolving(true)}>
-              Resolve {selected.size.toLocaleString("en")} selected …
+              Resolve {selected.size.toLocaleString("en")} as not accepted …
             </Button>
           )}
           <ExportButtons path={PATH} query={isAll ? {} : { needsPerson: "true" }} name="unknowns" />
@@ -108,13 +114,13 @@ export default function NeedsYouPage() {
         onOpen={(row) => setSearch({ open: String(row.executionId) }, { replace: search.open !== undefined })}
         selected={selected}
         onSelect={mayOperate ? select : undefined}
-        onSelectAll={(rows) => setSelected(new Set(rows.map((row) => String(row.executionId))))}
+        onSelectAll={(rows) => setSelected(new Set(rows.map(idOf)))}
         isTall
         empty={<Nothing isAll={isAll} />}
       />
       {isResolving && (
         <ResolveManyDialog
-          ids={[...selected]}
+          executions={[...selected].flatMap((id) => seen.current.get(id) ?? [])}
           onClose={() => {
             setResolving(false);
             setSelected(new Set());
