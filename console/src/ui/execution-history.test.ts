@@ -85,3 +85,23 @@ test("the reason is what it waits for, or why it failed", () => {
   expect(reasonOf(history({ state: "unknown", waitsFor: "a look-up" }))).toBe("It waits for a look-up.");
   expect(reasonOf(history({}))).toBeNull();
 });
+
+test("what a person settled names the person, until a later attempt", () => {
+  const settled = {
+    foundAt: "2026-01-30T15:30:09Z",
+    source: "operator",
+    code: "RESOLVED",
+    attemptId: "a1",
+    state: "exhausted",
+    stateBefore: "unknown",
+    executionServiceId: null,
+    actor: "Ann Operations",
+    actorKnownBy: "none",
+    message: "phoned them",
+  } as unknown as Evidence;
+  const ended = history({ state: "exhausted", attempts: [attempt({})], evidence: [settled] });
+  expect(reasonOf(ended)).toBe("Ann Operations settled it as not accepted: phoned them");
+  expect(historyOf(undefined, ended).at(-1)?.facts[0]).toEqual(["By", "Ann Operations"]);
+  const again = [attempt({ isNewest: false }), attempt({ attemptId: "a2", message: "refused" })];
+  expect(reasonOf({ ...ended, attempts: again })).toBe("refused");
+});

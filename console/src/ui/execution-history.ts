@@ -102,7 +102,8 @@ const SOURCES: Readonly<Record<string, string>> = {
 
 function evidenceEntry(one: Evidence, index: number): HistoryEntry {
   const facts: (readonly [string, string])[] = [];
-  if (one.actor) facts.push(["By", one.actorKnownBy ? `${one.actor} (${one.actorKnownBy})` : one.actor]);
+  const isKnown = one.actorKnownBy && one.actorKnownBy !== "none";
+  if (one.actor) facts.push(["By", isKnown ? `${one.actor} (${one.actorKnownBy})` : one.actor]);
   if (one.stateBefore) facts.push(["Before", one.stateBefore]);
   if (one.executionServiceId !== null) facts.push(["Id there", String(one.executionServiceId)]);
   return {
@@ -121,6 +122,11 @@ function evidenceEntry(one: Evidence, index: number): HistoryEntry {
 export function reasonOf(history: Attempts): string | null {
   if (history.waitsFor !== null) return `It waits for ${history.waitsFor}.`;
   if (history.state !== "rejected" && history.state !== "exhausted") return null;
+  const newest = history.attempts.find((one) => one.isNewest);
+  const settled = history.evidence.findLast(
+    (one) => one.code === "RESOLVED" && one.attemptId === newest?.attemptId,
+  );
+  if (settled) return `${settled.actor ?? "A person"} settled it as not accepted: ${settled.message}`;
   const found = history.attempts.flatMap((one) => one.outcomes).at(-1);
   const last = history.attempts.at(-1);
   return found?.message ?? last?.message ?? null;

@@ -33,8 +33,8 @@ export function RequeueDialog({ id, onClose }: { id: string; onClose: () => void
       onClose={onClose}
     >
       <p>
-        It is looked up in the Execution Service&apos;s ledger from its first attempt on. Only if it is not
-        there, it is sent again.
+        It is looked up in the Execution Service&apos;s ledger from its first attempt on. It is sent again
+        only if that proves that it is not there.
       </p>
     </ActionDialog>
   );

@@ -3,7 +3,7 @@
 import { Link } from "../../app/router";
 import { Button } from "../../ui/button";
 import { decimalText, Moment, StateBadge, useZone } from "../../ui/values";
-import { type Group, groupSearch } from "./model";
+import { type Group, groupSearch, reasonText } from "./model";
 
 interface GroupsProps {
   groups: readonly Group[];
@@ -44,7 +44,7 @@ export function Groups({ groups, kept, onRequeue }: GroupsProps) {
               <Link to="/failures" search={{ ...kept, ...groupSearch(group) }}>
                 <code>{group.code}</code>
               </Link>
-              <p>{group.message}</p>
+              <p>{reasonText(group.code, group.message)}</p>
             </td>
             <td className="end failures-count">
               <strong className="figure">{decimalText(group.count)}</strong>

@@ -13,7 +13,7 @@ import { Empty, Loading, Problem } from "../../ui/states";
 import { decimalText } from "../../ui/values";
 import "./failures.css";
 import { Groups } from "./groups";
-import { type Group, groupSearch, queryOf, type Target } from "./model";
+import { type Group, groupSearch, queryOf, reasonText, type Target } from "./model";
 import { Progress } from "./progress";
 import { RequeueMany } from "./requeue-many";
 import { Rows } from "./rows";
@@ -92,7 +92,7 @@ export default function FailuresPage() {
               </Button>
               {isGroup && (
                 <p>
-                  <code>{search.code}</code> {search.message}
+                  <code>{search.code}</code> {reasonText(search.code ?? "", search.message ?? "")}
                 </p>
               )}
             </div>

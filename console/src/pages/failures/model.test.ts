@@ -6,6 +6,7 @@ import {
   planText,
   queryOf,
   type RequeueAnswer,
+  reasonText,
   selectionOf,
 } from "./model";
 
@@ -33,12 +34,31 @@ test("a requeue of all that match leaves out what fails later", () => {
 });
 
 test("a plan says how many, and that others are left", () => {
-  const answer = { successful: 9_990, totalRequested: 10_000, more: true } as RequeueAnswer;
+  const answer = {
+    successful: 9_990,
+    totalRequested: 10_000,
+    more: true,
+    ofEarlierEpoch: 0,
+  } as RequeueAnswer;
   expect(planText(answer)).toMatch(
     /^9,990 of 10,000 can be requeued\..* More match: these are the first 10,000;/,
   );
   expect(planText({ ...answer, successful: 10_000, more: false })).toMatch(/^All 10,000 .* not there\.$/);
-  expect(planText({ ...answer, ofEarlierEpoch: 3 })).toMatch(
-    / 3 of these were sent before the ledger was reset/,
+});
+
+test("a plan does not promise to send what was sent before a reset", () => {
+  const answer = { successful: 5, totalRequested: 5, more: false, ofEarlierEpoch: 5 } as RequeueAnswer;
+  expect(planText(answer)).toMatch(
+    / All were sent before the ledger was reset .* waits for a person again\.$/,
   );
+  expect(planText(answer)).not.toContain("sent only if");
+  const some = planText({ ...answer, ofEarlierEpoch: 3 });
+  expect(some).toMatch(
+    / 3 of these were sent before .* Each of the others is .* sent only if it is not there\.$/,
+  );
+});
+
+test("what a person settled says so", () => {
+  expect(reasonText("RESOLVED", "phoned them")).toBe("A person settled it as not accepted: phoned them");
+  expect(reasonText("BUDGET_SPENT", "never accepted")).toBe("never accepted");
 });

@@ -70,19 +70,34 @@ function earlier(a: string | undefined, b: string): string {
 
 const n = (count: number) => count.toLocaleString("en");
 
-/** A dry run in one sentence. */
+/** Why executions failed, in words; for what a person settled, the message is that person's reason. */
+export function reasonText(code: string, message: string): string {
+  return isSettled(code) ? `A person settled it as not accepted: ${message}` : message;
+}
+
+/** Whether a person, not the service, decided that it was not accepted. */
+export const isSettled = (code: string | undefined) => code === "RESOLVED";
+
+/** A dry run in words. */
 export function planText(answer: RequeueAnswer): string {
-  const { successful, totalRequested, more, ofEarlierEpoch } = answer;
+  const { successful, totalRequested, more } = answer;
   const all =
     successful === totalRequested ? `All ${n(successful)}` : `${n(successful)} of ${n(totalRequested)}`;
   const rest = more
     ? ` More match: these are the first ${n(totalRequested)}; requeue the others afterwards.`
     : "";
-  const earlier =
-    ofEarlierEpoch > 0
-      ? ` ${n(ofEarlierEpoch)} of these were sent before the ledger was reset or moved: what is not found there stays unknown until someone resolves it.`
-      : "";
-  return `${all} can be requeued. Each is looked up in the ledger, and sent only if it is not there.${earlier}${rest}`;
+  return `${all} can be requeued. ${consequence(successful, answer.ofEarlierEpoch)}${rest}`;
+}
+
+/** What was sent before a reset is never proven absent: it is accepted, or a person decides again. */
+function consequence(count: number, earlier: number): string {
+  const looked = "looked up in the ledger, and sent only if it is not there.";
+  if (earlier === 0) return `Each is ${looked}`;
+  const reset =
+    "sent before the ledger was reset or moved: what the ledger has becomes accepted; " +
+    "the rest becomes unknown, is not sent, and waits for a person again.";
+  if (earlier >= count) return `${count === 1 ? "It was" : "All were"} ${reset}`;
+  return `${n(earlier)} of these ${earlier === 1 ? "was" : "were"} ${reset} Each of the others is ${looked}`;
 }
 
 export function startedText(answer: RequeueStarted): string {

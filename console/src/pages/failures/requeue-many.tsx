@@ -5,6 +5,7 @@ import { ActionDialog, type ActionInput, type Effect } from "../../ui/action-dia
 import { decimalText } from "../../ui/values";
 import {
   countOf,
+  isSettled,
   MOST_AT_ONCE,
   planText,
   type RequeueAnswer,
@@ -40,6 +41,7 @@ export function RequeueMany({ target, onStarted, onClose }: RequeueManyProps) {
     if ("results" in answer) return { summary: answer.message };
     onStarted(answer.submissionId);
     return {
+      heading: "Started",
       summary: startedText(answer),
       figures: [
         { label: "Requeued", value: answer.totalRequested },
@@ -59,13 +61,17 @@ export function RequeueMany({ target, onStarted, onClose }: RequeueManyProps) {
     >
       {"query" in target && target.query.code && (
         <p>
-          All that failed with <code>{target.query.code}</code>
+          {isSettled(target.query.code) ? "All that a person settled with" : "All that failed with"}{" "}
+          <code>{target.query.code}</code>
           {target.query.message && `: ${target.query.message}`}
         </p>
       )}
       <p>
-        Remove the cause first. Each execution is looked up in the Execution Service&apos;s ledger from its
-        first attempt on. Only if it is not there, it is sent again.
+        {"query" in target && isSettled(target.query.code)
+          ? "They count as not accepted: requeue them only if they should be sent after all."
+          : "Remove the cause first."}{" "}
+        Each execution is looked up in the Execution Service&apos;s ledger from its first attempt on. It is
+        sent again only if that proves that it is not there.
       </p>
     </ActionDialog>
   );

@@ -8,7 +8,7 @@ import type { RowSource } from "../../ui/pages-of-rows";
 import { toggled } from "../../ui/selection";
 import { Empty } from "../../ui/states";
 import { Figure, Moment, StateBadge, useZone } from "../../ui/values";
-import type { FailureQuery } from "./model";
+import { type FailureQuery, reasonText } from "./model";
 
 type Failed = components["schemas"]["FailedExecutionAnswer"];
 
@@ -112,7 +112,7 @@ function useColumns(): Column<Failed>[] {
         width: "minmax(180px, 3fr)",
         cell: (row) => (
           <span title={`${row.code}: ${row.message}`}>
-            <code>{row.code}</code> {row.message}
+            <code>{row.code}</code> {reasonText(row.code, row.message)}
           </span>
         ),
       },
