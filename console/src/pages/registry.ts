@@ -93,7 +93,7 @@ export const PAGES: readonly PageEntry[] = [
     title: "Control",
     icon: "control",
     hotkey: "c",
-    words: "replicas pause resume log level",
+    words: "replicas slow latency circuit pause resume log level",
     group: "Operate",
     load: () => import("./control"),
   },

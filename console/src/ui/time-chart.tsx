@@ -132,7 +132,8 @@ function optionsOf(
     width: element.clientWidth || 300,
     height,
     legend: { show: false },
-    padding: [8, 8, 0, 0],
+    // On the right, half of a label of the time axis.
+    padding: [8, 28, 0, 0],
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     hooks: { setCursor: [(plot) => onPoint(plot.cursor.idx ?? null)] },
     tzDate: (s) => uPlot.tzDate(new Date(s * 1000), utc ? "Etc/UTC" : browserZone()),

@@ -9,7 +9,7 @@ import { Page } from "../../ui/page";
 import { Loading, Problem } from "../../ui/states";
 import { decimalText, durationText, Moment, STATE_MEANING, STATES, useZone } from "../../ui/values";
 import { Charts } from "./charts";
-import { circuitsOf, inOrder, shareText, WINDOWS, type Window, windowOf } from "./model";
+import { acceptedText, circuitsOf, inOrder, shareText, WINDOWS, type Window, windowOf } from "./model";
 import "./now.css";
 
 export default function NowPage() {
@@ -40,8 +40,8 @@ export default function NowPage() {
       title="Now"
       note={
         <>
-          {data.replicas === 1 ? "One replica" : `All ${data.replicas} replicas`} at{" "}
-          <Moment at={data.at} short /> {zone}
+          <Link to="/control">{data.replicas === 1 ? "One replica" : `All ${data.replicas} replicas`}</Link>{" "}
+          at <Moment at={data.at} short /> {zone}
         </>
       }
     >
@@ -161,7 +161,7 @@ function LastMinute({ summary }: { summary: Summary }) {
         <Tile name="Latency, median" value={decimalText(p50)} unit={p50 === null ? "" : "ms"}>
           95 % within {decimalText(p95)} ms, 99 % within {decimalText(p99)} ms
         </Tile>
-        <Tile name="Accepted" value={shareText(lastMinute.accepted, lastMinute.executions) || "–"}>
+        <Tile name="Accepted" value={acceptedText(lastMinute)}>
           {decimalText(failed)} failed, {decimalText(lastMinute.retried)} to retry,{" "}
           {decimalText(lastMinute.unknown)} unknown
         </Tile>

@@ -26,10 +26,10 @@ export interface Rates {
   p95Ms: (number | null)[];
 }
 
-/** Below this share of its step, the last point says more about chance than about the rate. */
-const LEAST_SHARE = 0.25;
+/** How much older than `nowMs` a series can be: a tenth of a step, and this. */
+const READ_WITHIN_S = 3;
 
-/** A series as rates. The step that is not over yet counts for the part of it that has passed by `nowMs`. */
+/** A series as rates. A step that may have been read before its end is left out: it would make the line drop. */
 export function ratesOf(series: CallSeries, nowMs: number): Rates {
   const rates: Rates = {
     at: [],
@@ -39,10 +39,9 @@ export function ratesOf(series: CallSeries, nowMs: number): Rates {
   };
   for (const point of series.points) {
     const at = Date.parse(point.at);
-    const passedS = Math.min(series.stepS, (nowMs - at) / 1000);
-    if (passedS < series.stepS * LEAST_SHARE) continue;
+    if ((nowMs - at) / 1000 < series.stepS * 1.1 + READ_WITHIN_S) continue;
     rates.at.push(at);
-    for (const name of OUTCOMES) rates.perS[name].push(Math.round((point[name] / passedS) * 100) / 100);
+    for (const name of OUTCOMES) rates.perS[name].push(Math.round((point[name] / series.stepS) * 100) / 100);
     rates.p50Ms.push(point.p50Ms === null ? null : Number(point.p50Ms));
     rates.p95Ms.push(point.p95Ms === null ? null : Number(point.p95Ms));
   }
@@ -64,9 +63,20 @@ export function circuitsOf(circuits: Summary["circuit"]): { text: string; broken
   return { text, broken };
 }
 
-/** The share of a whole: `12.3 %`; small ones are not rounded away. */
+/** The share of a whole: `12.3 %`. Only all is `100 %`, only none is nothing: neither is reached by rounding. */
 export function shareText(part: number, whole: number): string {
   if (whole === 0 || part === 0) return "";
+  if (part === whole) return "100 %";
   const percent = (part / whole) * 100;
-  return percent < 0.1 ? "< 0.1 %" : `${percent.toFixed(percent < 10 ? 1 : 0)} %`;
+  if (percent < 0.1) return "< 0.1 %";
+  if (percent > 99.9) return "> 99.9 %";
+  return `${percent.toFixed(percent < 10 || percent >= 99 ? 1 : 0)} %`;
+}
+
+/** The share of the last minute's executions with an outcome that were accepted; what is in flight has none yet. */
+export function acceptedText(minute: Summary["lastMinute"]): string {
+  const { accepted, rejected, retried, unknown, exhausted } = minute;
+  const known = accepted + rejected + retried + unknown + exhausted;
+  if (known === 0) return "–";
+  return shareText(accepted, known) || "0 %";
 }
