@@ -19,7 +19,13 @@ for (const [path, title] of PAGES) {
     await settled(page, title);
     for (const width of [1280, 390]) {
       await page.setViewportSize({ width, height: 600 });
-      const overflow = () => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      const overflow = () =>
+        page.evaluate(() => {
+          const grids = [...document.querySelectorAll(".grid")].map(
+            (one) => one.scrollWidth - one.clientWidth,
+          );
+          return Math.max(document.documentElement.scrollWidth - innerWidth, ...grids);
+        });
       await expect.poll(overflow, `${width} px`).toBeLessThanOrEqual(0);
       await check(width, "light", axe().withTags(TAGS));
       // The scheme changes colours alone.

@@ -47,7 +47,7 @@ export function Shell() {
           onClick={() => setMenuOpen(!isMenuOpen)}
         />
         <strong>Trade Service</strong>
-        <IconButton icon="search" label="Search or go to (Ctrl-K)" onClick={() => setOverlay("palette")} />
+        <IconButton icon="search" label="Search (Ctrl-K)" onClick={() => setOverlay("palette")} />
       </header>
       <nav id="navigation" className={`sidebar ${isMenuOpen ? "sidebar-open" : ""}`} aria-label="Pages">
         <div className="brand">
@@ -56,7 +56,7 @@ export function Shell() {
         </div>
         <button type="button" className="go-to" onClick={() => setOverlay("palette")}>
           <Icon name="search" />
-          <span>Search or go to</span>
+          <span>Search</span>
           <kbd>Ctrl K</kbd>
         </button>
         <Navigation />

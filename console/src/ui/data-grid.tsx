@@ -8,7 +8,6 @@ import {
   useId,
   useLayoutEffect,
   useMemo,
-  useRef,
   useState,
 } from "react";
 import { isTyping, useCommands } from "../app/commands";
@@ -64,7 +63,7 @@ function GridOfList<Row>(props: DataGridProps<Row>) {
   const isNarrow = useIsNarrow();
   const [wide, narrow] = props.isTall ? [TALL_PX, TALL_NARROW_PX] : [WIDE_PX, NARROW_PX];
   const rowPx = isNarrow ? narrow : wide;
-  const scroller = useRef<HTMLDivElement>(null);
+  const [element, setElement] = useState<HTMLDivElement | null>(null);
   const gridId = useId();
   const [range, setRange] = useState({ first: 0, last: 40 });
   const [base, setBase] = useState(0);
@@ -77,7 +76,7 @@ function GridOfList<Row>(props: DataGridProps<Row>) {
   const count = Math.min(rows.count - start, most);
   const virtualizer = useVirtualizer({
     count,
-    getScrollElement: () => scroller.current,
+    getScrollElement: () => element,
     estimateSize: () => rowPx,
     overscan: 8,
     scrollPaddingStart: WIDE_PX,
@@ -89,16 +88,13 @@ function GridOfList<Row>(props: DataGridProps<Row>) {
   useEffect(() => setRange({ first, last }), [first, last]);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another height of rows moves all of them
   useEffect(() => virtualizer.measure(), [rowPx]);
-  const isShown = count > 0;
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the element is there as soon as there are rows
   useLayoutEffect(() => {
-    const element = scroller.current;
-    if (!element) return;
+    if (element === null) return;
     setWidthPx(element.clientWidth);
     const resized = new ResizeObserver(() => setWidthPx(element.clientWidth));
     resized.observe(element);
     return () => resized.disconnect();
-  }, [isShown]);
+  }, [element]);
   const show = (index: number) => {
     const to = Math.max(0, Math.min(rows.count - 1, index));
     setActive(to);
@@ -129,7 +125,7 @@ function GridOfList<Row>(props: DataGridProps<Row>) {
   ].join(" ");
   const onKeyDown = (event: KeyboardEvent) => {
     if (isTyping(event.target)) return;
-    const page = Math.max(1, Math.floor((scroller.current?.clientHeight ?? 0) / rowPx) - 2);
+    const page = Math.max(1, Math.floor((element?.clientHeight ?? 0) / rowPx) - 2);
     const step: Record<string, number> = {
       ArrowDown: active + 1,
       ArrowUp: active - 1,
@@ -159,7 +155,7 @@ function GridOfList<Row>(props: DataGridProps<Row>) {
     <div className="grid-frame">
       <div
         className={`grid ${props.isTall ? "grid-tall" : ""}`}
-        ref={scroller}
+        ref={setElement}
         role="grid"
         aria-label={props.label}
         aria-rowcount={rows.total ?? -1}
