@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterator
@@ -60,6 +61,7 @@ async def serve_asgi(
     CannotListen.
     """
     settings = connections or ConnectionSettings()
+    logging.getLogger("uvicorn.error").addFilter(_is_failure)
     try:
         allowed = affordable_connections(settings.max_connections, other_files)
     except TooFewFiles as error:
@@ -81,6 +83,11 @@ async def serve_asgi(
     finally:
         for one in sockets:
             one.close()
+
+
+def _is_failure(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn is about more than a request that was cut off."""
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _config(app: ASGIApplication, protocol: type[BoundedProtocol], grace_s: float) -> uvicorn.Config:

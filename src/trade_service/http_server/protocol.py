@@ -1,10 +1,12 @@
 """uvicorn's HTTP/1.1 protocol, with bounds on all that a client can make it keep or wait for."""
 
 import asyncio
+import sys
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import httptools
-from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from trade_service.http_server.connection_settings import ConnectionSettings
@@ -183,6 +185,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._in_body, self._idle_bytes, self._rest_bytes = True, 0, 0
         self.places.waiting.pop(self, None)
         super().on_headers_complete()
+        cycle: Any = self.cycle
+        cycle.send_500_response = partial(self._fail, cycle)
         if self.places.is_draining:
             self.end_after_answer()
         if not self.pipeline:
@@ -204,21 +208,6 @@ class BoundedProtocol(HttpToolsProtocol):
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.settings.keep_alive_s, self.timeout_keep_alive_handler
             )
-
-    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Serves a request; one that is cancelled, or waits for what is cancelled, gets no answer.
-
-        uvicorn would answer 500. A client that gets nothing knows that the outcome is unknown.
-        """
-
-        async def serve(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-            try:
-                await app(scope, receive, send)
-            except asyncio.CancelledError:  # The last of its task: uvicorn would log it as an error.
-                self._abandon(cycle)
-                self.drop()
-
-        super()._start_asgi_task(cycle, serve)
 
     def on_response_complete(self) -> None:
         """Goes on to the next request, or waits for it."""
@@ -295,6 +284,14 @@ class BoundedProtocol(HttpToolsProtocol):
         if not cycle.response_complete:
             cycle.disconnected = True
         cycle.message_event.set()
+
+    async def _fail(self, cycle: RequestResponseCycle) -> None:
+        """Answers 500 where the application raised. What was cancelled gets no answer: its outcome is unknown."""
+        if isinstance(sys.exception(), asyncio.CancelledError):
+            self._abandon(cycle)
+            self.drop()
+        else:
+            await RequestResponseCycle.send_500_response(cycle)
 
     def _end(self) -> None:
         """Says the last words, and closes after the client or a moment later.
