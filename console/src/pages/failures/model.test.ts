@@ -49,12 +49,12 @@ test("a plan says how many, and that others are left", () => {
 test("a plan does not promise to send what was sent before a reset", () => {
   const answer = { successful: 5, totalRequested: 5, more: false, ofEarlierEpoch: 5 } as RequeueAnswer;
   expect(planText(answer)).toMatch(
-    / All were sent before the ledger was reset .* waits for a person again\.$/,
+    / All were sent before the ledger was reset .* wait for a person again\.$/,
   );
   expect(planText(answer)).not.toContain("sent only if");
   const some = planText({ ...answer, ofEarlierEpoch: 3 });
   expect(some).toMatch(
-    / 3 of these were sent before .* Each of the others is .* sent only if it is not there\.$/,
+    / 3 of these were sent before .* Each of the remaining is .* sent only if it is not there\.$/,
   );
 });
 

@@ -94,10 +94,10 @@ function consequence(count: number, earlier: number): string {
   const looked = "looked up in the ledger, and sent only if it is not there.";
   if (earlier === 0) return `Each is ${looked}`;
   const reset =
-    "sent before the ledger was reset or moved: what the ledger has becomes accepted; " +
-    "the rest becomes unknown, is not sent, and waits for a person again.";
+    "sent before the ledger was reset or moved. Those that it has now become accepted; " +
+    "the others become unknown, are not sent, and wait for a person again.";
   if (earlier >= count) return `${count === 1 ? "It was" : "All were"} ${reset}`;
-  return `${n(earlier)} of these ${earlier === 1 ? "was" : "were"} ${reset} Each of the others is ${looked}`;
+  return `${n(earlier)} of these ${earlier === 1 ? "was" : "were"} ${reset} Each of the remaining is ${looked}`;
 }
 
 export function startedText(answer: RequeueStarted): string {
