@@ -165,6 +165,9 @@ async def test_a_cancelled_request_gets_no_answer(cancels: str, caplog: pytest.L
             assert await reader.read() == b""
         server.cancel()
         await asyncio.gather(server, return_exceptions=True)
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left:
+            await asyncio.wait(left)
     writer.close()
     assert "Exception in ASGI application" not in caplog.text
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import uvicorn
+from uvicorn.lifespan.on import LifespanOn
 
 from trade_service.http_server.connection_settings import ConnectionSettings
 from trade_service.http_server.file_limit import TooFewFiles, affordable_connections
@@ -217,3 +218,8 @@ class _Server(uvicorn.Server):
             task.cancel()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        lifespan = getattr(self, "lifespan", None)
+        if isinstance(
+            lifespan, LifespanOn
+        ):  # uvicorn keeps no reference to its task, which must not stay behind.
+            lifespan.receive_queue.put_nowait({"type": "lifespan.shutdown"})
