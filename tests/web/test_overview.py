@@ -115,7 +115,7 @@ async def test_unknown_outcomes_and_doubts_are_alarms(live: Live) -> None:
     await run_sql(database, "UPDATE submission_attempt SET floor_void = true")
     await run_sql(database, "UPDATE downstream SET suspected_at = now(), suspicion = 'ids fell'")
     await run_sql(database, "UPDATE downstream SET blocked_at = now(), blocked_reason = 'restored'")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while len((summary := await summary_of(live))["alarms"]) < 4:
             await asyncio.sleep(0.05)
     assert [(alarm["name"], alarm["severity"]) for alarm in summary["alarms"]] == [
@@ -179,7 +179,7 @@ async def test_pauses_are_in_the_summary(live: Live) -> None:
     assert [(one["name"], one["severity"]) for one in summary["alarms"]] == [("PAUSED", "warning")]
     assert (await live.client.post("/api/v2/resume", paused)).status == 200
     assert (await waiting).status in (200, 201)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while (await summary_of(live))["paused"]:
             await asyncio.sleep(0.05)
 
@@ -196,7 +196,7 @@ async def test_replicas_are_listed_with_what_they_hold_and_how_fast_they_are(liv
     await live.submit(await live.order())
     async with live_service(url, live.simulator) as other:
         owner, idle = live.services.owner, other.services.owner
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):  # On a busy machine answers are older.
             while len(found := await replicas_of(other)) < 2 or not found[owner]["attempts"]:
                 await asyncio.sleep(0.05)
         assert [one["alive"] for one in found.values()] == [True, True]
@@ -212,14 +212,14 @@ async def test_replicas_are_listed_with_what_they_hold_and_how_fast_they_are(liv
             "INSERT INTO submission_attempt (id, state, owner, execution_ids, lease_until, next_action_at) VALUES "
             "(gen_random_uuid(), 'sent', 'killed', '{7,8}', now() + interval '1 h', now() + interval '1 h')",
         )
-        async with asyncio.timeout(4):
+        async with asyncio.timeout(20):
             while "killed" not in (found := await replicas_of(live)) or not found[idle]["waitsFor"]:
                 await asyncio.sleep(0.05)
         assert found[idle]["waitsFor"] == "a reason"
         assert (found["killed"]["holds"], found["killed"]["alive"], found["killed"]["lastSeenAt"]) == (
             2, False, None,
         )  # fmt: skip
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         while idle in await replicas_of(live):
             await asyncio.sleep(0.05)
 

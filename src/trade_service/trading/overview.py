@@ -67,7 +67,7 @@ class Overview:
         self._summary = _cache("summary", self._read_summary, MOST_SHARE)
         self._states = _cache("states", reads.states, STATES_SHARE)
         self._pauses = pauses
-        self._waiting = _cache("waiting for a person", reads.waiting_for_person, STATES_SHARE)
+        self._waiting = _cache("waiting for a person", reads.waiting_for_person, MOST_SHARE)
         self._unsent = _cache("unsent", partial(pauses.waiting, COUNTED_ATTEMPTS), STATES_SHARE)
         self._replicas = _cache("replicas", self._read_replicas, MOST_SHARE)
         self._series = {
