@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import type { Attempt, Attempts, Evidence, Execution } from "../api/contract";
-import { historyOf, reasonOf } from "./execution-history";
+import { actorText, historyOf, reasonOf } from "./execution-history";
 
 const attempt = (changes: Partial<Attempt>): Attempt =>
   ({
@@ -102,6 +102,7 @@ test("what a person settled names the person, until a later attempt", () => {
   const ended = history({ state: "exhausted", attempts: [attempt({})], evidence: [settled] });
   expect(reasonOf(ended)).toBe("Ann Operations settled it as not accepted: phoned them");
   expect(historyOf(undefined, ended).at(-1)?.facts[0]).toEqual(["By", "Ann Operations"]);
+  expect(actorText({ actor: "ann", actorKnownBy: "api-key" })).toBe("ann (api-key)");
   const again = [attempt({ isNewest: false }), attempt({ attemptId: "a2", message: "refused" })];
   expect(reasonOf({ ...ended, attempts: again })).toBe("refused");
 });

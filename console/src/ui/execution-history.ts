@@ -100,10 +100,15 @@ const SOURCES: Readonly<Record<string, string>> = {
   books: "The ledger",
 };
 
+/** Who acted, and how the name is known, unless only the request gave it. */
+export function actorText({ actor, actorKnownBy }: Pick<Evidence, "actor" | "actorKnownBy">): string {
+  if (!actor) return "the service";
+  return actorKnownBy && actorKnownBy !== "none" ? `${actor} (${actorKnownBy})` : actor;
+}
+
 function evidenceEntry(one: Evidence, index: number): HistoryEntry {
   const facts: (readonly [string, string])[] = [];
-  const isKnown = one.actorKnownBy && one.actorKnownBy !== "none";
-  if (one.actor) facts.push(["By", isKnown ? `${one.actor} (${one.actorKnownBy})` : one.actor]);
+  if (one.actor) facts.push(["By", actorText(one)]);
   if (one.stateBefore) facts.push(["Before", one.stateBefore]);
   if (one.executionServiceId !== null) facts.push(["Id there", String(one.executionServiceId)]);
   return {

@@ -3,6 +3,7 @@ import { api, read } from "../../api/client";
 import type { FoundEvidence } from "../../api/contract";
 import { Link } from "../../app/router";
 import type { Column } from "../../ui/data-grid";
+import { actorText } from "../../ui/execution-history";
 import type { FilterField } from "../../ui/filter-bar";
 import { Facts } from "../../ui/side-panel";
 import { Empty } from "../../ui/states";
@@ -132,7 +133,7 @@ function Details({ row }: { row: FoundEvidence }) {
         ],
         ["Message", row.message],
         ["Source", row.source],
-        ["By", row.actor ? `${row.actor}${row.actorKnownBy ? `, ${row.actorKnownBy}` : ""}` : "the service"],
+        ["By", actorText(row)],
         row.stateBefore !== null && ["Before", <StateBadge key="before" state={row.stateBefore} />],
         ["After", <StateBadge key="state" state={row.state} />],
         row.executionServiceIdBefore !== null && ["Service id before", row.executionServiceIdBefore],
