@@ -112,8 +112,8 @@ class BlotterFileController(Controller):
         The body is the file: delimited text, JSON lines, an xlsx or ods workbook, or Parquet, whatever its media
         type. With `Accept: text/csv` the answer is a file of the refused rows: correct it and submit it.
         """
-        reference = await services.references.reload()
         body = await _file_of(request)
+        reference = await services.references.reload()
         task = reading_task(request, services, reference)
         read = await _read(request, uploads, body, task)
         limits = services.settings.order_limits
