@@ -5,11 +5,11 @@ import statistics
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from benchmarks.batch_costs import processor_s
-from benchmarks.http import PROCESSES
 from trade_service.bench.environment import Environment, serving
 from trade_service.bench.load_generator import Caller, RequestOutcome, new_caller, saturate, session_with
 from trade_service.bench.results import Better, Scenario
@@ -39,10 +39,11 @@ async def consoles(environment: Environment, scenario: Scenario) -> None:
         session_with(url) as session,
     ):
         caller = await new_caller(session, orders, BATCH)
+        processes = (f"serve_process {dsn}", urlsplit(dsn).path[1:])
         async with _open(session, max(CONSOLES)):
             await saturate(caller.send, CALLERS, pick(0.5, WARM_UP_S, WARM_UP_S))
         rates = scenario.chart("Submissions of 100 orders", "open consoles", "executions/s")
-        costs = scenario.chart("Processor time of service and PostgreSQL", "open consoles", "ms a request")
+        costs = scenario.chart("Processor time of service and sessions", "open consoles", "ms a request")
         rate_of, cost_of = rates.line("submissions"), costs.line("submissions", Better.LESS)
         shares = dict[int, list[tuple[float, float]]]()
         for number in range(rounds):
@@ -50,7 +51,7 @@ async def consoles(environment: Environment, scenario: Scenario) -> None:
             found = dict[int, tuple[float, float]]()
             for opened in CONSOLES if number % 2 else CONSOLES[::-1]:
                 async with _open(session, opened):
-                    found[opened] = await _measured(caller, seconds)
+                    found[opened] = await _measured(caller, seconds, processes)
                 rate_of.add(opened, found[opened][0])
                 cost_of.add(opened, round(found[opened][1], 3))
             for opened in CONSOLES[1:]:
@@ -64,12 +65,12 @@ async def consoles(environment: Environment, scenario: Scenario) -> None:
             )
 
 
-async def _measured(caller: Caller, seconds: float) -> tuple[float, float]:
-    """Executions per second, and milliseconds of the service and PostgreSQL for each request."""
-    before = processor_s(*PROCESSES)
+async def _measured(caller: Caller, seconds: float, processes: tuple[str, str]) -> tuple[float, float]:
+    """Executions per second, and milliseconds of the service and PostgreSQL's sessions for each request."""
+    before = processor_s(*processes)
     figures = await saturate(caller.send, CALLERS, seconds)
-    after = processor_s(*PROCESSES)
-    used_s = sum(after[name] - before[name] for name in ("serve_process", "postgres"))
+    after = processor_s(*processes)
+    used_s = sum(after[name] - before[name] for name in processes)
     requests = figures.outcomes[RequestOutcome.GOOD] or 1
     return BATCH * figures.rate(RequestOutcome.GOOD), 1_000 * used_s / requests
 
