@@ -207,6 +207,17 @@ async def test_one_archives_at_a_time(database: Database, tmp_path: Path) -> Non
     await archiver(database, tmp_path).run()
 
 
+async def test_archiving_holds_up_no_vacuum(database: Database) -> None:
+    """A snapshot that is kept as long as a run lasts would keep every dead row of that time."""
+    sql = (
+        "SELECT backend_xmin FROM pg_stat_activity "
+        "WHERE datname = current_database() AND state = 'idle in transaction'"
+    )
+    async with PostgresArchiveStore(database).alone(), database.session() as session:
+        rows = await session.connection.fetch(sql)
+    assert [row[0] for row in rows] == [None]
+
+
 async def test_two_that_archive_at_once_remove_a_row_once(
     database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,8 @@ ARCHIVE_LOCK = 0x7472_6164_655F_6172
 behind PgBouncer too."""
 NEWEST_ATTEMPTS = 1000
 """The newest attempts stay at any age: start-up reads the ledger ids of the newest 200."""
+_UNTIMED = "SET LOCAL idle_in_transaction_session_timeout = 0"
+"""The transaction that holds the lock idles while files are written."""
 _FILES = 1000
 _IDS_OF_TIMES = (ArchiveKind.ATTEMPTS, ArchiveKind.BULK_SUBMISSIONS)
 """Kinds whose ids are UUIDs that begin with a time: they are read in the order of ids."""
@@ -47,10 +49,12 @@ class PostgresArchiveStore:
 
     @asynccontextmanager
     async def alone(self) -> AsyncIterator[None]:
-        # Between its two statements the transaction has no snapshot, so it holds up no vacuum.
         async with self._database.narrowed() as own, own.transaction() as session:
             if not await session.fetch_value(_SQL["alone"], key=ARCHIVE_LOCK):
                 raise ArchiveBusy("another process is archiving this database: wait until it ends")
+            # In the simple protocol, which closes the statement before: its snapshot would hold up every vacuum
+            # until archiving ends.
+            await session.connection.execute(_UNTIMED)
             yield
 
     async def origin(self) -> Origin:

@@ -9,8 +9,8 @@
 -- Entries of the audit log and evidence are removed within the times of their file, which the index on time serves.
 
 -- name: alone
--- Held until the transaction ends. It idles between its statements, so no time-out may end it.
-SELECT pg_try_advisory_xact_lock(:key), set_config('idle_in_transaction_session_timeout', '0', true);
+-- Held until the transaction ends.
+SELECT pg_try_advisory_xact_lock(:key);
 
 -- name: cutoff
 -- Also as a bound on UUIDs of version 7, which begin with a time.
