@@ -50,7 +50,8 @@ WIDTH = len(Row.__struct_fields__)
 @get("/order/{order_id:int}")
 async def read_one(state: State, order_id: int) -> Row:
     """One order by id."""
-    return Row(*await state.pool.fetchrow(ONE, order_id))
+    row = await state.pool.fetchrow(ONE, order_id)
+    return Row(*row[:WIDTH])
 
 
 @get("/orders")

@@ -23,6 +23,8 @@ POLLED = ("api/v2/summary", "api/v2/series?window=1h")
 POLL_S = 2.0
 WARM_UP_S = 10.0
 """The first series reads what later ones find in memory."""
+SETTLE_S = 4.0
+"""A console that is opened reads what was missed since the last one was closed."""
 
 
 async def consoles(environment: Environment, scenario: Scenario) -> None:
@@ -31,7 +33,7 @@ async def consoles(environment: Environment, scenario: Scenario) -> None:
     round scatters by more than a console costs; the processor time a request scatters less.
     """
     pick = environment.preset.pick
-    seconds, rounds, orders = pick(0.5, 4.0, 4.0), pick(1, 5, 20), pick(2_000, 10_000, 10_000)
+    seconds, rounds, orders = pick(0.5, 6.0, 6.0), pick(1, 3, 8), pick(2_000, 10_000, 10_000)
     async with (
         environment.database() as dsn,
         simulator(0.0) as base_url,
@@ -51,6 +53,7 @@ async def consoles(environment: Environment, scenario: Scenario) -> None:
             found = dict[int, tuple[float, float]]()
             for opened in CONSOLES if number % 2 else CONSOLES[::-1]:
                 async with _open(session, opened):
+                    await saturate(caller.send, CALLERS, pick(0.0, SETTLE_S, SETTLE_S))
                     found[opened] = await _measured(caller, seconds, processes)
                 rate_of.add(opened, found[opened][0])
                 cost_of.add(opened, round(found[opened][1], 3))

@@ -20,7 +20,7 @@ from trade_service.bench.load_generator import (
 )
 from trade_service.bench.results import Better, Chart, Scenario, short
 from trade_service.bench.seeding import connected, seed
-from trade_service.bench.subprocesses import address_of, child, simulator
+from trade_service.bench.subprocesses import BenchError, address_of, child, simulator
 
 CLIENTS = 100
 READERS = 8
@@ -152,7 +152,9 @@ async def _read_beside_bare(environment: Environment, scenario: Scenario, dsn: s
                 rates = [one.rate(RequestOutcome.GOOD) for one in (ours, others)]
                 chart.line_of(name).add(READERS, rates[0])
                 chart.line_of(f"{name}, bare").add(READERS, rates[1])
-                shares.append(rates[0] / max(1.0, rates[1]))
+                if not rates[1]:
+                    raise BenchError(f"the bare route {bare_path} does not answer: {bare.last_error}")
+                shares.append(rates[0] / rates[1])
             scenario.find(
                 f"Of the rate of a bare route, {name} reaches {statistics.median(shares):.2f} "
                 f"({min(shares):.2f} to {max(shares):.2f})."
