@@ -12,6 +12,7 @@ from tests.support.database import TestServer
 from tests.web.live import live_alone, quick_settings
 from trade_service.observability.submission_log import SubmissionLog
 from trade_service.submission.ledger_watch import LedgerWatch
+from trade_service.web.layers import Deadlines
 
 MAX_FUNCTIONS = 150
 MAX_FILES = 30
@@ -22,12 +23,12 @@ INLINE = {"<genexpr>", "<lambda>", "<listcomp>", "<setcomp>", "<dictcomp>", "<mo
 """Code objects that are parts of the surrounding function."""
 
 
-BESIDE = (LedgerWatch.run.__code__, SubmissionLog.run.__code__)
-"""Loops that are on no execution's way."""
+BESIDE = (LedgerWatch.run.__code__, SubmissionLog.run.__code__, Deadlines._cancel_late.__code__)
+"""Loops that are on no execution's way, and the timer that ends late requests."""
 
 
 def is_beside(frame: FrameType | None) -> bool:
-    """Whether it runs in one of these loops."""
+    """Whether it runs in one of these."""
     while frame is not None:
         if frame.f_code in BESIDE:
             return True
