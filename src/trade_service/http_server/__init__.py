@@ -219,7 +219,6 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             connection.transport.abort()
         lifespan = getattr(self, "lifespan", None)
-        if isinstance(
-            lifespan, LifespanOn
-        ):  # uvicorn keeps no reference to its task, which must not stay behind.
+        if isinstance(lifespan, LifespanOn):
+            # uvicorn keeps no reference to its task, which must not stay behind.
             lifespan.receive_queue.put_nowait({"type": "lifespan.shutdown"})
