@@ -1,7 +1,8 @@
-"""What open consoles cost: submissions with no console, one, and ten, in turn."""
+"""What open consoles cost: processor time under a steady load with no console, one, and ten, in turn."""
 
 import asyncio
 import statistics
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -11,7 +12,16 @@ import aiohttp
 
 from benchmarks.batch_costs import processor_s
 from trade_service.bench.environment import Environment, serving
-from trade_service.bench.load_generator import Caller, RequestOutcome, new_caller, saturate, session_with
+from trade_service.bench.load_generator import (
+    Arrival,
+    Caller,
+    RequestOutcome,
+    Step,
+    fire,
+    new_caller,
+    saturate,
+    session_with,
+)
 from trade_service.bench.results import Better, Scenario
 from trade_service.bench.subprocesses import simulator
 
@@ -21,19 +31,22 @@ CONSOLES = (0, 1, 10)
 POLLED = ("api/v2/summary", "api/v2/series?window=1h")
 """What the page Now reads."""
 POLL_S = 2.0
-WARM_UP_S = 10.0
+LOAD = 0.6
+"""The steady load, as a share of full load: a load that takes all cores hides what else takes time."""
+WARM_UP_S = 12.0
 """The first series reads what later ones find in memory."""
 SETTLE_S = 4.0
 """A console that is opened reads what was missed since the last one was closed."""
 
 
 async def consoles(environment: Environment, scenario: Scenario) -> None:
-    """Sixteen callers of 100 orders without pauses, while none, one or ten consoles show the page Now, in turn.
-    Each reads two routes every two seconds, as the page does, from the process of the load. The throughput of a
-    round scatters by more than a console costs; the processor time a request scatters less.
+    """Submissions of 100 orders at equal distances, at 0.6 of full load, while none, one or ten consoles show the
+    page Now, in turn. Each reads two routes every two seconds, as the page does, from the process of the load.
+    The processor time that a second takes more is what full load would lose: throughput itself scatters by more.
     """
     pick = environment.preset.pick
-    seconds, rounds, orders = pick(0.5, 6.0, 6.0), pick(1, 3, 8), pick(2_000, 10_000, 10_000)
+    seconds, rounds, orders = pick(0.5, 10.0, 10.0), pick(1, 4, 10), pick(2_000, 10_000, 10_000)
+    settle_s = pick(0.1, SETTLE_S, SETTLE_S)
     async with (
         environment.database() as dsn,
         simulator(0.0) as base_url,
@@ -44,38 +57,42 @@ async def consoles(environment: Environment, scenario: Scenario) -> None:
         processes = (f"serve_process {dsn}", urlsplit(dsn).path[1:])
         async with _open(session, max(CONSOLES)):
             await saturate(caller.send, CALLERS, pick(0.5, WARM_UP_S, WARM_UP_S))
-        rates = scenario.chart("Submissions of 100 orders", "open consoles", "executions/s")
-        costs = scenario.chart("Processor time of service and sessions", "open consoles", "ms a request")
-        rate_of, cost_of = rates.line("submissions"), costs.line("submissions", Better.LESS)
-        shares = dict[int, list[tuple[float, float]]]()
+        begun, before = time.perf_counter(), processor_s(*processes)
+        full = (await saturate(caller.send, CALLERS, seconds)).rate(RequestOutcome.GOOD)
+        full_ms = _spent_ms(before, processor_s(*processes)) / (time.perf_counter() - begun)
+        line = scenario.chart(
+            "Processor time of service and PostgreSQL", "open consoles", "ms a second"
+        ).line("submissions at 0.6 of full load", Better.LESS)
+        more_ms: dict[int, list[float]] = {opened: [] for opened in CONSOLES[1:]}
         for number in range(rounds):
             environment.step(f"round {number + 1} of {rounds}")
-            found = dict[int, tuple[float, float]]()
+            found = dict[int, float]()
             for opened in CONSOLES if number % 2 else CONSOLES[::-1]:
                 async with _open(session, opened):
-                    await saturate(caller.send, CALLERS, pick(0.0, SETTLE_S, SETTLE_S))
-                    found[opened] = await _measured(caller, seconds, processes)
-                rate_of.add(opened, found[opened][0])
-                cost_of.add(opened, round(found[opened][1], 3))
-            for opened in CONSOLES[1:]:
-                rate, cost = (mine / none for mine, none in zip(found[opened], found[0], strict=True))
-                shares.setdefault(opened, []).append((rate, cost))
-        for opened, pairs in shares.items():
-            rate, cost = (statistics.median(one) for one in zip(*pairs, strict=True))
+                    await _steadily(caller, LOAD * full, settle_s)
+                    found[opened] = await _steadily(caller, LOAD * full, seconds, *processes)
+                line.add(opened, round(found[opened], 1))
+            for opened, pairs in more_ms.items():
+                pairs.append(found[opened] - found[0])
+        scenario.find(f"Full load takes {full_ms:,.0f} ms a second for {BATCH * full:,.0f} executions/s.")
+        for opened, pairs in more_ms.items():
+            more = statistics.median(pairs)
+            error = statistics.stdev(pairs) / rounds**0.5 if rounds > 1 else 0.0
             scenario.find(
-                f"{opened} open: {rate:.3f} of the throughput, {cost:.3f} of the processor time a request "
-                f"(medians of {rounds} pairs)."
+                f"{opened} open: {more:.1f} ms a second more (standard error {error:.1f}, {rounds} pairs), "
+                f"{more / full_ms:.2%} of what full load takes."
             )
 
 
-async def _measured(caller: Caller, seconds: float, processes: tuple[str, str]) -> tuple[float, float]:
-    """Executions per second, and milliseconds of the service and PostgreSQL's sessions for each request."""
-    before = processor_s(*processes)
-    figures = await saturate(caller.send, CALLERS, seconds)
-    after = processor_s(*processes)
-    used_s = sum(after[name] - before[name] for name in processes)
-    requests = figures.outcomes[RequestOutcome.GOOD] or 1
-    return BATCH * figures.rate(RequestOutcome.GOOD), 1_000 * used_s / requests
+async def _steadily(caller: Caller, rate: float, seconds: float, *processes: str) -> float:
+    """Milliseconds of these processes for each second of a steady load."""
+    step, before = Step(rate, seconds), processor_s(*processes)
+    await fire([step], [Arrival(place / rate, 0) for place in range(int(rate * seconds))], caller.send)
+    return _spent_ms(before, processor_s(*processes)) / seconds
+
+
+def _spent_ms(before: dict[str, float], after: dict[str, float]) -> float:
+    return 1_000 * sum(after[name] - before[name] for name in before)
 
 
 @asynccontextmanager

@@ -18,6 +18,8 @@ from trade_service.trading.activity import (
 
 LIVE_S = 10
 """Age at which an interval is complete: by then the clocks of all replicas are past it."""
+RECENT_S = 2
+"""Age up to which an interval is read for every question. Later it is read once more, when it is complete."""
 REUSED_S = 0.2
 """How long what was read of the present serves further questions."""
 MINUTE_S = 60
@@ -30,13 +32,13 @@ READ_AT_ONCE = 10
 
 
 class _Intervals:
-    """Intervals of one length; those that may still change are read again."""
+    """Intervals of one length; those that may still change are read again when they are due."""
 
     def __init__(self, length_s: int, kept_s: int) -> None:
         self.length_s = length_s
         self._kept_s = kept_s
         self._intervals: dict[int, Interval] = {}
-        self._unsettled: set[int] = set()
+        self._due: dict[int, float] = {}
 
     def starts(self, since: float, until: float) -> range:
         """The starts of the intervals from the one with the moment `since` on."""
@@ -47,7 +49,7 @@ class _Intervals:
         return [
             start
             for start in starts
-            if start not in self._intervals or (start in self._unsettled and now - start < OPEN_S)
+            if start not in self._intervals or (self._due.get(start, now) < now < start + OPEN_S)
         ]
 
     def has(self, starts: Iterable[int]) -> bool:
@@ -55,19 +57,22 @@ class _Intervals:
 
     def set(self, start: int, interval: Interval, *, now: float) -> None:
         self._intervals[start] = interval
-        is_over = start + self.length_s + LIVE_S <= now
-        if is_over and not any(calls.open_attempts for calls in interval.values()):
-            self._unsettled.discard(start)
+        age_s = now - start - self.length_s
+        if age_s < RECENT_S or any(calls.open_attempts for calls in interval.values()):
+            self._due[start] = -math.inf
+        elif age_s < LIVE_S:
+            self._due[start] = now + LIVE_S - age_s
         else:
-            self._unsettled.add(start)
+            self._due.pop(start, None)
 
     def get(self, start: int) -> Interval:
         return self._intervals.get(start, {})
 
     def forget_old(self, now: float) -> None:
-        for start in [start for start in self._intervals if start < now - self._kept_s]:
+        oldest = now - self._kept_s - self.length_s
+        for start in [start for start in self._intervals if start < oldest]:
             del self._intervals[start]
-            self._unsettled.discard(start)
+            self._due.pop(start, None)
 
 
 class CallHistory:
