@@ -115,7 +115,7 @@ test("several executions are listed, and what becomes of them", () => {
       "Nothing is sent.",
   );
   expect(becomeText(["exhausted"], true)).toBe(
-    "1 became exhausted: its quantity returns to its order. Nothing is sent.",
+    "1 became exhausted: its quantity returns to its order. Nothing was sent.",
   );
   expect(becomeText([], false)).toBe("");
 });

@@ -49,10 +49,11 @@ function consequence(answer: ResolveAnswer, subject: Subject | null): string {
     const isTaken = answer.stateBefore === "rejected" || answer.stateBefore === "exhausted";
     return isTaken ? `${as}. Its quantity is taken from its order again, even beyond its total.` : `${as}.`;
   }
-  if (answer.state === "none") return ". Its order stays as it is, and nothing is sent.";
+  const sent = `nothing ${answer.resolved ? "was" : "is"} sent`;
+  if (answer.state === "none") return `. Its order stays as it is, and ${sent}.`;
   const what = subject === null ? "Its quantity returns" : `${decimalText(subject.quantity)} return`;
   const order = subject === null ? "its order" : `order ${subject.orderId}`;
-  return `. ${what} to ${order}, and nothing is sent.`;
+  return `. ${what} to ${order}, and ${sent}.`;
 }
 
 /** Whether a text is an id that the Execution Service can have given. */
@@ -110,7 +111,7 @@ export function becomeText(states: readonly string[], isDone: boolean): string {
       `${become(ended, "exhausted")}: ${ended === 1 ? "its quantity returns to its order" : "their quantities return to their orders"}.`,
     none > 0 &&
       `${become(none, "none")}: ${none === 1 ? "its order stays as it is" : "their orders stay as they are"}.`,
-    states.length > 0 && "Nothing is sent.",
+    states.length > 0 && `Nothing ${isDone ? "was" : "is"} sent.`,
   ]
     .filter(Boolean)
     .join(" ");

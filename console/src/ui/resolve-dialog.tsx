@@ -192,7 +192,8 @@ export function ResolveManyDialog({ executions, onClose }: ResolveManyProps) {
         <>
           {silent > 0 && dryRun && (
             <p className="callout state-unknown">
-              Only your word counts for {decimalText(silent)} of them: the ledger proves nothing.
+              Only your word counts{silent < tally.good ? ` for ${decimalText(silent)} of them` : ""}: the
+              ledger proves nothing.
             </p>
           )}
           {tally.refusals.length > 0 && (
@@ -226,8 +227,8 @@ export function ResolveManyDialog({ executions, onClose }: ResolveManyProps) {
         ))}
       </ul>
       <p>
-        Only where the operators of the Execution Service say that they have none of them. Each is checked
-        against the ledger. Resolve those that were accepted one by one, with their ids there.
+        Use this only if the operators of the Execution Service say that they have none of them. What the
+        ledger contradicts is refused. Resolve those that were accepted one by one, with their ids there.
       </p>
     </ActionDialog>
   );

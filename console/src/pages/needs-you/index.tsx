@@ -81,7 +81,7 @@ export default function NeedsYouPage() {
   return (
     <Page
       title="Needs you"
-      note={<Note />}
+      note={<Note isHinting={mayOperate && selected.size === 0} />}
       isFull
       actions={
         <>
@@ -131,14 +131,20 @@ export default function NeedsYouPage() {
   );
 }
 
-function Note() {
+function Note({ isHinting }: { isHinting: boolean }) {
   const { data } = useSummary();
   if (!data) return null;
-  return <>{noteOf(data.needsYou, data.counts.unknown ?? 0)}</>;
+  const hint = isHinting && data.needsYou > 0 ? "Open one, or select several, to resolve." : "";
+  return <>{[noteOf(data.needsYou, data.counts.unknown ?? 0), hint].filter(Boolean).join(". ")}</>;
+}
+
+/** How many unknown outcomes wait for no person. */
+function othersOf(needsYou: number, unknown: number): number {
+  return Math.max(0, unknown - needsYou);
 }
 
 function noteOf(needsYou: number, unknown: number): string {
-  const others = Math.max(0, unknown - needsYou);
+  const others = othersOf(needsYou, unknown);
   if (others === 0) return "";
   const rest = `the service settles ${compactText(others)} more unknown outcomes by itself`;
   return needsYou === 0 ? rest : `${compactText(needsYou)} wait for you; ${rest}`;
@@ -146,13 +152,13 @@ function noteOf(needsYou: number, unknown: number): string {
 
 function Nothing({ isAll }: { isAll: boolean }) {
   const { data } = useSummary();
-  const unknown = data?.counts.unknown ?? 0;
-  if (isAll || unknown === 0) {
+  const others = data ? othersOf(data.needsYou, data.counts.unknown ?? 0) : 0;
+  if (isAll || others === 0) {
     return <Empty title="Nothing waits for you">Every outcome is known, or will be without you.</Empty>;
   }
   return (
     <Empty title="Nothing waits for you">
-      <p>The service settles {compactText(unknown)} unknown outcomes by reading the ledger.</p>
+      <p>The service settles {compactText(others)} unknown outcomes by reading the ledger.</p>
       <p>
         <Link to="/needs-you" search={{ show: "all" }}>
           Show them
@@ -216,7 +222,7 @@ function useColumns(): Column<Unknown>[] {
       },
       {
         id: "since",
-        header: `Sent, ${zone}`,
+        header: `Since, ${zone}`,
         width: "132px",
         cell: (row) => <Moment at={row.openSince} short />,
       },
