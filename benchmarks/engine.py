@@ -48,18 +48,23 @@ async def engine(environment: Environment, scenario: Scenario) -> None:
     bare, line = chart.line("bare loop", limit=True), chart.line("engine")
     async with runs_on(environment, 0.0, count) as runs:
         async with runs.services() as services:
-            for repetition in range(environment.preset.pick(2, 3, 5)):
+            workers, shares = services.settings.batch.max_concurrent, list[float]()
+            for repetition in range(environment.preset.pick(2, 8, 8)):
                 environment.step(f"repetition {repetition + 1}")
-                line.add(count, await engine_rate(services, await runs.supply.take(count)))
-                ids, workers = await runs.supply.take(count), services.settings.batch.max_concurrent
-                bare.add(count, (await bare_loop.run(runs.dsn, runs.base_url, ids, workers)).rate)
+                rate = await engine_rate(services, await runs.supply.take(count))
+                ids = await runs.supply.take(count)
+                limit = (await bare_loop.run(runs.dsn, runs.base_url, ids, workers)).rate
+                line.add(count, rate)
+                bare.add(count, limit)
+                shares.append(rate / limit)
             ids = await runs.supply.take(count)
             counter = StatementCounter(services)  # Counting takes time, so nothing is timed from here on.
             await engine_rate(services, ids)
         rate, limit = line.medians()[count], bare.medians()[count]
         scenario.find(
-            f"The engine reaches {rate / limit:.0%} of the bare loop ({short(rate)} of {short(limit)} "
-            f"executions/s), with {counter.count / (count / 100):.2f} statements per batch of 100."
+            f"The engine reaches {statistics.median(shares):.0%} of the bare loop (median of {len(shares)} pairs, "
+            f"{min(shares):.0%} to {max(shares):.0%}; {short(rate)} and {short(limit)} executions/s), with "
+            f"{counter.count / (count / 100):.2f} statements per batch of 100."
         )
         environment.step("trade orders")
         await _orders(scenario, runs.dsn, runs.base_url, environment.preset.pick(3, 21, 21))
