@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from tests.support.database import TestServer
-from tests.support.rows import insert_executions
+from tests.support.rows import insert_executions, insert_orders, insert_pieces
 from tests.support.trading import counted_statements, run_sql
 from tests.web.live import Live, behave, live_alone, live_service
 from trade_service.domain.executions import SubmissionState
+from trade_service.store import overview_store
 from trade_service.trading.activity import WINDOWS
 from trade_service.trading.overview import EXACT_ATTEMPTS
 
@@ -247,3 +248,16 @@ async def test_the_executions_of_many_open_attempts_are_estimated(live: Live) ->
     summary = await summary_of(live)
     assert (summary["counts"]["retry"], summary["countsAreEstimates"]["retry"]) == (10 * count, True)
     assert summary["countsAreEstimates"]["accepted"] is False
+
+
+async def test_the_executions_of_a_large_table_are_estimated(
+    live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview_store, "_COUNTED_PAGES", 50)
+    monkeypatch.setattr(overview_store, "_SAMPLED_PAGES", 50)
+    database = live.services.database
+    await insert_pieces(database, await insert_orders(database, 5), 2_000)
+    summary = await summary_of(live)
+    counts, are_estimates = summary["counts"], summary["countsAreEstimates"]
+    assert (are_estimates["none"], counts["none"]) == (True, pytest.approx(10_000, rel=0.4))
+    assert (are_estimates["rejected"], counts["rejected"]) == (False, 0)
