@@ -208,7 +208,9 @@ def waits_for(case: ExecutionCase) -> str:
     if case.state is not _S.UNKNOWN:
         return f"recovery, in {max(0.0, case.due_in_s):.0f} s"
     if case.low_water_void:
-        return "you: ask the Execution Service's operators; its ids restarted, so its ledger proves no absence"
+        return (
+            "you: ask the Execution Service's operators; its ids restarted, so its ledger proves no absence"
+        )
     if case.settles_in_s is None or case.settles_in_s > 0:
         left = "" if case.settles_in_s is None else f", {case.settles_in_s:.0f} s of the settle time are left"
         return f"being found by a look-up; absence proves nothing yet{left}"
