@@ -23,7 +23,7 @@ from trade_service.bench.load_generator import (
     session_with,
 )
 from trade_service.bench.results import Better, Scenario
-from trade_service.bench.subprocesses import simulator
+from trade_service.bench.subprocesses import BenchError, simulator
 
 CALLERS = 16
 BATCH = 100
@@ -45,7 +45,7 @@ async def consoles(environment: Environment, scenario: Scenario) -> None:
     The processor time that a second takes more is what full load would lose: throughput itself scatters by more.
     """
     pick = environment.preset.pick
-    seconds, rounds, orders = pick(0.5, 10.0, 10.0), pick(1, 4, 10), pick(2_000, 10_000, 10_000)
+    seconds, rounds, orders = pick(0.5, 10.0, 10.0), pick(2, 4, 10), pick(2_000, 10_000, 10_000)
     settle_s = pick(0.1, SETTLE_S, SETTLE_S)
     async with (
         environment.database() as dsn,
@@ -76,19 +76,25 @@ async def consoles(environment: Environment, scenario: Scenario) -> None:
                 pairs.append(found[opened] - found[0])
         scenario.find(f"Full load takes {full_ms:,.0f} ms a second for {BATCH * full:,.0f} executions/s.")
         for opened, pairs in more_ms.items():
-            more = statistics.median(pairs)
-            error = statistics.stdev(pairs) / rounds**0.5 if rounds > 1 else 0.0
+            more = statistics.fmean(pairs)
+            error = statistics.stdev(pairs) / rounds**0.5
             scenario.find(
-                f"{opened} open: {more:.1f} ms a second more (standard error {error:.1f}, {rounds} pairs), "
-                f"{more / full_ms:.2%} of what full load takes."
+                f"{opened} open: {more:.1f} ms a second more (standard error {error:.1f}; {rounds} pairs), "
+                f"{more / full_ms:.2%} of full load."
             )
 
 
 async def _steadily(caller: Caller, rate: float, seconds: float, *processes: str) -> float:
-    """Milliseconds of these processes for each second of a steady load."""
-    step, before = Step(rate, seconds), processor_s(*processes)
-    await fire([step], [Arrival(place / rate, 0) for place in range(int(rate * seconds))], caller.send)
-    return _spent_ms(before, processor_s(*processes)) / seconds
+    """Milliseconds of these processes for each second of a steady load. Raises BenchError if a request fails."""
+    planned, before = (
+        [Arrival(place / rate, 0) for place in range(int(rate * seconds))],
+        processor_s(*processes),
+    )
+    (figures,) = await fire([Step(rate, seconds)], planned, caller.send)
+    spent_ms, good = _spent_ms(before, processor_s(*processes)), figures.outcomes[RequestOutcome.GOOD]
+    if good < len(planned):
+        raise BenchError(f"only {good:,} of {len(planned):,} requests were answered: {caller.last_error}")
+    return spent_ms / seconds
 
 
 def _spent_ms(before: dict[str, float], after: dict[str, float]) -> float:

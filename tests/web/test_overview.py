@@ -253,8 +253,7 @@ async def test_the_executions_of_many_open_attempts_are_estimated(live: Live) ->
 async def test_the_executions_of_a_large_table_are_estimated(
     live: Live, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(overview_store, "_COUNTED_PAGES", 50)
-    monkeypatch.setattr(overview_store, "_SAMPLED_PAGES", 50)
+    monkeypatch.setattr(overview_store, "_READ_PAGES", 50)
     database = live.services.database
     await insert_pieces(database, await insert_orders(database, 5), 2_000)
     summary = await summary_of(live)

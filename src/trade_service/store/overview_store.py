@@ -25,10 +25,8 @@ _MOST_ATTEMPTS = 20_000
 """Open attempts that are looked at."""
 _COUNTED_FAILURES = 20_000
 """Failed executions that are counted where the table is too large to count all."""
-_COUNTED_PAGES = 1_000
-"""Up to this size of the table `execution` its rows are counted by state; of a larger one a sample is."""
-_SAMPLED_PAGES = 250
-"""Pages of the sample: some 8,000 rows, in 2 ms."""
+_READ_PAGES = 1_000
+"""Pages of the table `execution` that are read to count its rows by state; of a larger table a sample."""
 
 
 class PostgresOverviewReads:
@@ -92,7 +90,7 @@ class PostgresOverviewReads:
 
     async def states(self) -> StateCounts:
         pages = int(await self._database.fetch_value(SQL["pages"]))
-        percent = 100.0 if pages <= _COUNTED_PAGES else 100.0 * _SAMPLED_PAGES / pages
+        percent = min(100.0, 100.0 * _READ_PAGES / max(1, pages))
         rows = await self._database.fetch(SQL["states"], percent=percent)
         counts = {SubmissionState(state): round(count * 100 / percent) for state, count in rows if state}
         if percent == 100:

@@ -19,7 +19,8 @@ from trade_service.trading.activity import (
 LIVE_S = 10
 """Age at which an interval is complete: by then the clocks of all replicas are past it."""
 RECENT_S = 2
-"""Age up to which an interval is read for every question. Later it is read once more, when it is complete."""
+"""Age up to which an interval is read for every question. Later it is read once more, when it is complete: that
+shows calls of replicas whose clocks are further behind, and those whose claims took longer."""
 REUSED_S = 0.2
 """How long what was read of the present serves further questions."""
 MINUTE_S = 60
