@@ -57,8 +57,8 @@ async def test_unacknowledged_bytes_die_with_the_call() -> None:
     ):
         await gateway.submit_batch(batch(), ATTEMPT, FOREVER)
         inside: Any = gateway
-        ((kept, *_),) = inside._session.connector._conns.values()
-        sock = kept[0].transport.get_extra_info("socket")
+        (kept,) = inside._pool._idle
+        sock = kept._sock
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == 1500
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 

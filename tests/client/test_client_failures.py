@@ -260,7 +260,7 @@ async def _upgrade(talk: Conversation) -> None:
     [
         (_endless, "DOWNSTREAM_BODY_TOO_LARGE", 201),
         (_announce_much, "DOWNSTREAM_BODY_TOO_LARGE", 201),
-        (_boast, "DOWNSTREAM_UNREADABLE", None),
+        (_boast, "DOWNSTREAM_UNREADABLE", 201),
         (_not_http, "DOWNSTREAM_UNREADABLE", None),
         (_huge_head, "DOWNSTREAM_UNREADABLE", None),
         (_upgrade, "DOWNSTREAM_UNEXPECTED_STATUS", 101),

@@ -5,15 +5,20 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-import aiohttp
-
 from tests.world.downstream import Downstream
 from tests.world.loop import PROCESS, WorldLoop
 from tests.world.weather import Weather
 from trade_service.domain.errors import DomainError
 from trade_service.domain.reference import SeenRevision
 from trade_service.execution_service import wire
-from trade_service.execution_service.reply_interpretation import Answer, ClientCode, classify, read_batch
+from trade_service.execution_service.reply_interpretation import (
+    Answer,
+    CallFailed,
+    ClientCode,
+    NothingSent,
+    kind_of,
+    read_batch,
+)
 from trade_service.submission.messages import BatchExecutionRequest, Listing
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
 from trade_service.submission.ports import StoreUnavailable
@@ -76,7 +81,7 @@ class WorldGateway:
         self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
     ) -> GatewayReply:
         if not await self._connect():
-            return _failed(aiohttp.ConnectionTimeoutError(), may_have_left=False)
+            return _failed(NothingSent(ClientCode.CONNECT_TIMEOUT))
         # Between this look at the clock and the first byte the real client has no await either.
         if self._clock.monotonic() >= write_before:
             return GatewayReply(ReplyKind.NOT_SENT, ClientCode.LEASE_PASSED.value, "too late")
@@ -86,9 +91,9 @@ class WorldGateway:
             async with asyncio.timeout(self._timing.total_s):
                 answer = await arrived
         except TimeoutError:
-            return _failed(aiohttp.SocketTimeoutError(), may_have_left=True)
+            return _failed(CallFailed(ClientCode.READ_TIMEOUT))
         if isinstance(answer, Exception):
-            return _failed(answer, may_have_left=True)
+            return _failed(CallFailed(ClientCode.CONNECTION_LOST))
         return read_batch(answer, CALL)
 
     async def list_newest(self, offset: int, limit: int) -> Listing:
@@ -136,9 +141,8 @@ def _into(future: "asyncio.Future[Answer | Exception]") -> Callable[[Answer | Ex
     return deliver
 
 
-def _failed(error: Exception, *, may_have_left: bool) -> GatewayReply:
-    kind, code = classify(error, may_have_left=may_have_left)
-    return GatewayReply(kind, code.value, f"{CALL}: {code.meaning}")
+def _failed(failure: CallFailed) -> GatewayReply:
+    return GatewayReply(kind_of(failure), failure.code.value, f"{CALL}: {failure.code.meaning}")
 
 
 class FaultyStore:

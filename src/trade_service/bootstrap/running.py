@@ -201,7 +201,7 @@ def _logged(services: Services, stack: AsyncExitStack) -> Loop:
     log, clock = services.settings.log, services.clock
     histories = PostgresPastAttempts(services.database, services.settings.engine.give_up_after_ms)
     writes = SubmissionLog(clock.monotonic, log.failure_lines, log.failure_window_s, histories.tries_of)
-    services.events.subscribe(writes)
+    services.events.subscribe(writes, after_answers=True)
     stack.callback(writes.close)
     return lambda: writes.run(clock.sleep)
 
@@ -234,7 +234,7 @@ def _measured(services: Services) -> list[Loop]:
     if registry is None:
         return loops
     if services.settings.batch.metrics_enabled:
-        services.events.subscribe(BulkExecutionMetrics(registry))
+        services.events.subscribe(BulkExecutionMetrics(registry), after_answers=True)
         register_readings(registry, _readings(services))
         read = PostgresBacklog(services.database, BACKLOG_ATTEMPTS).read
         loops.append(BacklogGauges(registry, read, settings.backlog_every_s, sleep).run)

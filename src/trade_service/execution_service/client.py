@@ -1,37 +1,29 @@
 """The Execution Service over HTTP. Whatever happens to a call, it becomes a value that says what it proves."""
 
-import asyncio
-import contextlib
-import socket
-import struct
+import base64
+import re
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from typing import Self
 
-import aiohttp
 import msgspec
 import structlog
-from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from trade_service import __version__
 from trade_service.domain.errors import InvalidInput, shorten
 from trade_service.execution_service import wire
+from trade_service.execution_service.connections import CallLimits, ConnectionPool
+from trade_service.execution_service.opening import Peer
 from trade_service.execution_service.reply_interpretation import (
-    Answer,
-    AnsweredUnasked,
-    BodyTooLarge,
+    CallFailed,
     ClientCode,
-    classify,
-    code_of,
     describe,
+    kind_of,
     needs_body,
     of_status,
     read_batch,
-    without_address,
 )
 from trade_service.execution_service.wire import MAX_ITEMS, UnreadableAnswer
-from trade_service.http_connector import BoundedConnector
 from trade_service.submission.engine_settings import ExecutionServiceSettings
 from trade_service.submission.messages import BatchExecutionRequest, Listing, RemoteExecutionPage
 from trade_service.submission.model import AttemptId, GatewayReply, ReplyKind
@@ -42,13 +34,9 @@ log = structlog.get_logger(__name__)
 
 _NOT_OPEN = "ExecutionServiceClient is not open: use it within `async with`"
 _OK = 200
-_FRESH = {"Cache-Control": "no-cache"}
+_FRESH = "Cache-Control: no-cache\r\n"
 """Reconciliation draws conclusions from absence, so no cache may answer with an older listing."""
-_SEND_BUFFER_BYTES = 256 * 1024
-"""Large enough for any batch, so that a request is handed to the kernel in one system call."""
-_KEEPALIVE_S = 4.0
-"""Idle connections are closed after this time: before the other side closes them (5 s is common)."""
-_LINGER_ZERO = struct.pack("ii", 1, 0)
+_HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\r\n\0]*")
 
 HeadersOf = Callable[[AttemptId], Mapping[str, str]]
 
@@ -56,8 +44,8 @@ HeadersOf = Callable[[AttemptId], Mapping[str, str]]
 class ExecutionServiceClient:
     """The Execution Service over HTTP (`submission.ports.ExecutionGateway`).
 
-    Nothing is sent twice: aiohttp repeats a request on a fresh connection only for idempotent methods, so never a
-    POST. No call raises: failures come back as values that say what they prove. Only cancellation propagates.
+    A batch is never sent twice. No call raises: failures come back as values that say what they prove. Only
+    cancellation propagates.
 
     Example:
         async with ExecutionServiceClient(settings, SystemClock()) as client:
@@ -75,50 +63,41 @@ class ExecutionServiceClient:
         self._settings = settings
         self._clock = clock
         base = _base_url(settings.base_url)
-        self._batch_url = base / "api/v1/executions/batch"
+        self._base = base
         self._list_url = base / "api/v1/executions"
         self._one_url = base / "api/v1/execution"
-        self._batch_call = f"POST {self._batch_url.path}"
+        batch_url = base / "api/v1/executions/batch"
+        self._batch_call = f"POST {batch_url.path}"
+        self._headers = _common_headers(base)
+        self._post_head = (
+            f"POST {batch_url.raw_path} HTTP/1.1\r\n{self._headers}Content-Type: application/json\r\n"
+        )
         self._address = _shown(base)
         """For the log; callers see the messages of replies, which do not name it."""
         self._headers_of = headers_of
         self._explanations = _explanations(settings)
-        self._tls = client_context(
+        tls = client_context(
             TlsFiles("execution_service", settings.tls_ca, settings.tls_certificate, settings.tls_key)
         )
-        self._session: aiohttp.ClientSession | None = None
-        self._calls = 0
-        """Calls in progress."""
+        self._tls = tls if base.scheme == "https" else None
+        self._pool: ConnectionPool | None = None
 
     async def __aenter__(self) -> Self:
-        settings = self._settings
-        self._session = aiohttp.ClientSession(
-            connector=BoundedConnector(
-                ssl=self._tls,
-                limit=settings.max_connections,
-                keepalive_timeout=_KEEPALIVE_S,
-                socket_factory=self._open_socket,
-            ),
-            timeout=aiohttp.ClientTimeout(
-                total=settings.effective_total_timeout_ms / 1000,
-                connect=settings.connect_timeout_ms / 1000,  # pool, name, TCP and TLS together
-                sock_read=settings.read_timeout_ms / 1000,
-                # By default, time-outs above 5 s are rounded up to whole seconds.
-                ceil_threshold=float("inf"),
-            ),
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",
-                "User-Agent": f"trade-service/{__version__}",
-            },
-            cookie_jar=aiohttp.DummyCookieJar(),
+        settings, base = self._settings, self._base
+        limits = CallLimits(
+            connect_s=settings.connect_timeout_ms / 1000,
+            read_s=settings.read_timeout_ms / 1000,
+            total_s=settings.effective_total_timeout_ms / 1000,
+            max_connections=settings.max_connections,
+            max_body_bytes=settings.max_response_bytes,
         )
+        self._pool = ConnectionPool(Peer(base.raw_host or "", base.port or 0, self._tls), limits)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._session is not None:
-            session, self._session = self._session, None
-            await session.close()
+        if self._pool is not None:
+            pool, self._pool = self._pool, None
+            await pool.close()
 
     async def submit_batch(
         self, request: BatchExecutionRequest, attempt_id: AttemptId, write_before: float
@@ -130,7 +109,7 @@ class ExecutionServiceClient:
         began = self._clock.monotonic()
         size = len(request.executions)
         if 1 <= size <= MAX_ITEMS:
-            reply = await self._send(GuardedBody(request.body, self._clock, write_before), attempt_id)
+            reply = await self._send(request.body, attempt_id, write_before)
         else:
             message = f"not sent: executions: must hold 1 to {MAX_ITEMS} items; got {size}"
             reply = GatewayReply(ReplyKind.REFUSED_WHOLE, ClientCode.INVALID_REQUEST.value, message)
@@ -176,32 +155,31 @@ class ExecutionServiceClient:
         listing = await self._list(self._one_url / str(service_id), wire.decode_row)
         return Listing(RemoteExecutionPage([])) if listing.code == ClientCode.NOT_FOUND else listing
 
-    async def _send(self, body: "GuardedBody", attempt_id: AttemptId) -> GatewayReply:
-        if self._session is None:
+    async def _send(self, body: bytes, attempt_id: AttemptId, write_before: float) -> GatewayReply:
+        pool, clock = self._pool, self._clock
+        if pool is None:
             raise RuntimeError(_NOT_OPEN)
-        headers = {"Idempotency-Key": attempt_id, "X-Request-ID": attempt_id}
-        if self._headers_of is not None:
-            headers |= self._headers_of(attempt_id)
-        crowded = self._calls >= self._settings.max_connections
-        complete = False
         try:
-            answer = await self._call(self._session, "POST", self._batch_url, headers, body)
-            complete = answer.body is not None
+            lines = f"Idempotency-Key: {attempt_id}\r\nX-Request-ID: {attempt_id}\r\n"
+            if self._headers_of is not None:
+                lines += _header_lines(self._headers_of(attempt_id))
+            head = f"{self._post_head}{lines}Content-Length: {len(body)}\r\n\r\n".encode("latin-1")
+            answer = await pool.call(head + body, lambda: clock.monotonic() < write_before)
             if answer.read_error is not None and needs_body(answer.status):
-                return self._failed(answer.read_error, body, answer.status, crowded)
+                return self._failed(answer.read_error, answer.status)
             return read_batch(answer, self._batch_call)
-        except Exception as error:  # noqa: BLE001  # the map is total: every error becomes a value
-            return self._failed(error, body, None, crowded)
-        finally:
-            if not complete:
-                body.abandon()
+        except CallFailed as failure:
+            return self._failed(failure, None)
+        except Exception as error:  # noqa: BLE001  # no call raises
+            return self._failed(_unforeseen(error), None)
 
     async def _list(self, url: URL, decode: Callable[[bytes], RemoteExecutionPage]) -> Listing:
-        if self._session is None:
+        pool, call = self._pool, f"GET {url.path_qs}"
+        if pool is None:
             raise RuntimeError(_NOT_OPEN)
-        call = f"GET {url.path_qs}"
+        request = f"GET {url.raw_path_qs} HTTP/1.1\r\n{self._headers}{_FRESH}\r\n".encode("latin-1")
         try:
-            answer = await self._call(self._session, "GET", url, _FRESH)
+            answer = await pool.call(request, is_repeatable=True)
             if answer.read_error is not None:
                 raise answer.read_error
             if answer.status != _OK:
@@ -210,160 +188,27 @@ class ExecutionServiceClient:
         except UnreadableAnswer as error:
             message = f"{call} answered with a body that cannot be read: {shorten(str(error))}"
             return Listing(None, ClientCode.UNREADABLE.value, message)
-        except Exception as error:  # noqa: BLE001  # as above
-            code = code_of(error)
-            return Listing(None, code.value, f"{call}: {self._explain(code, error)}")
+        except CallFailed as failure:
+            return Listing(None, failure.code.value, f"{call}: {self._explain(failure)}")
+        except Exception as error:  # noqa: BLE001  # no call raises
+            unforeseen = _unforeseen(error)
+            return Listing(None, unforeseen.code.value, f"{call}: {self._explain(unforeseen)}")
 
-    async def _call(
-        self,
-        session: aiohttp.ClientSession,
-        method: str,
-        url: URL,
-        headers: Mapping[str, str],
-        body: "GuardedBody | None" = None,
-    ) -> Answer:
-        """Sends a request and returns the answer, with its body or the error of reading it. Follows no redirects.
-
-        Raises aiohttp's errors, and AnsweredUnasked for an answer that arrived before the request was sent.
-        """
-        self._calls += 1
-        try:
-            response = await session.request(method, url, data=body, headers=headers, allow_redirects=False)
-            if body is not None and body.stage is not Stage.HANDED_OVER:
-                response.close()
-                raise AnsweredUnasked
-            content: bytes | None = None
-            read_error: Exception | None = None
-            try:
-                content = await _read_bounded(response.content, self._settings.max_response_bytes)
-            except Exception as error:  # noqa: BLE001  # the caller knows what the status proves without it
-                read_error = error
-            finally:
-                response.release()
-            return Answer(response.status, content, read_error, response.headers)
-        finally:
-            self._calls -= 1
-
-    def _failed(
-        self, error: Exception, body: "GuardedBody", status: int | None, crowded: bool
-    ) -> GatewayReply:
-        kind, code = classify(error, may_have_left=body.stage is Stage.HANDED_OVER)
-        if body.stage is Stage.TOO_LATE:
-            kind, code = ReplyKind.NOT_SENT, ClientCode.LEASE_PASSED
-        elif code is ClientCode.CONNECT_TIMEOUT and crowded:
-            code = ClientCode.POOL_EXHAUSTED
+    def _failed(self, failure: CallFailed, status: int | None) -> GatewayReply:
         answered = f" answered {status}, but" if status is not None else ":"
-        message = f"{self._batch_call}{answered} {self._explain(code, error)}"
-        own_doing = code in (ClientCode.LEASE_PASSED, ClientCode.POOL_EXHAUSTED)
-        return GatewayReply(kind, code.value, message, status, own_doing=own_doing)
+        message = f"{self._batch_call}{answered} {self._explain(failure)}"
+        own_doing = failure.code in (ClientCode.LEASE_PASSED, ClientCode.POOL_EXHAUSTED)
+        return GatewayReply(kind_of(failure), failure.code.value, message, status, own_doing=own_doing)
 
-    def _explain(self, code: ClientCode, error: Exception) -> str:
-        if (known := self._explanations.get(code)) is not None:
+    def _explain(self, failure: CallFailed) -> str:
+        if (known := self._explanations.get(failure.code)) is not None:
             return known
-        if code is ClientCode.CLIENT_FAULT:
-            log.error("unexpected error in the client", exc_info=error)
-        return f"{code.meaning.rstrip('.')} ({shorten(without_address(error))})"
-
-    def _open_socket(self, address: aiohttp.AddrInfoType) -> socket.socket:
-        """A socket that drops unacknowledged bytes at the end of the call, even if this process is frozen."""
-        family, kind, protocol, _, _ = address
-        sock = socket.socket(family, kind, protocol)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER_BYTES)
-        user_timeout = getattr(socket, "TCP_USER_TIMEOUT", None)
-        if user_timeout is not None:
-            total_ms = max(1, self._settings.effective_total_timeout_ms)
-            sock.setsockopt(socket.IPPROTO_TCP, user_timeout, total_ms)
-        return sock
-
-
-class Stage(StrEnum):
-    """Progress of a request body."""
-
-    WAITING = "waiting"
-    TOO_LATE = "too_late"
-    """The lease had ended."""
-    STALE = "stale"
-    """The connection was closed, or had received bytes before the request."""
-    HANDED_OVER = "handed_over"
-    """Bytes may have left."""
-
-
-class NothingLeft(Exception):
-    """Raised in place of the first write; `GuardedBody.stage` has the reason."""
-
-
-class GuardedBody(aiohttp.BytesPayload):
-    """A request body that is not sent after `write_before` (seconds of the monotonic clock).
-
-    aiohttp buffers the request's head until the body's first write, so the check happens right before any byte
-    leaves: a process that was frozen past its lease sends nothing.
-    """
-
-    def __init__(self, body: bytes, clock: Clock, write_before: float) -> None:
-        super().__init__(body, content_type="application/json")
-        self._clock = clock
-        self._write_before = write_before
-        self._transport: asyncio.WriteTransport | None = None
-        self._is_abandoned = False
-        self.stage = Stage.WAITING
-
-    async def write_with_length(self, writer: AbstractStreamWriter, _content_length: int | None) -> None:
-        """Writes the whole body, whose length is the announced one, or raises NothingLeft with nothing written."""
-        self._transport = transport = writer.transport
-        # Bytes that arrived on the connection before the request would be taken for its answer.
-        protocol = getattr(transport, "get_protocol", lambda: None)()
-        if transport is None or transport.is_closing() or getattr(protocol, "should_close", False):
-            self.stage = Stage.STALE
-        elif self._is_abandoned or self._clock.monotonic() >= self._write_before:
-            self.stage = Stage.TOO_LATE
-        else:
-            self.stage = Stage.HANDED_OVER
-            await writer.write(self._value)
-            return
-        raise NothingLeft
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        """Like `write_with_length`."""
-        await self.write_with_length(writer, None)
-
-    def abandon(self) -> None:
-        """Makes sure that nothing is sent from now on.
-
-        Closing the connection would still send what the socket has buffered; a reset discards it.
-        """
-        self._is_abandoned = True
-        transport = self._transport
-        if transport is None:
-            return
-        sock = transport.get_extra_info("socket")
-        if sock is not None:
-            # uvloop raises ValueError for a closed socket.
-            with contextlib.suppress(OSError, ValueError):
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
-        transport.abort()
-
-
-async def _read_bounded(content: aiohttp.StreamReader, max_bytes: int) -> bytes:
-    """The whole body; raises BodyTooLarge as soon as more than `max_bytes` have arrived.
-
-    Content-Length is not trusted.
-    """
-    body = await content.readany()
-    if content.at_eof() and len(body) <= max_bytes:
-        return body
-    chunks, size = [body], len(body)
-    while size <= max_bytes:
-        chunk = await content.readany()
-        if not chunk:
-            return b"".join(chunks)
-        chunks.append(chunk)
-        size += len(chunk)
-    raise BodyTooLarge
+        detail = f" ({shorten(failure.detail)})" if failure.detail else ""
+        return f"{failure.code.meaning.rstrip('.')}{detail}"
 
 
 def _explanations(settings: ExecutionServiceSettings) -> Mapping[ClientCode, str]:
-    """The codes whose message does not quote the error, with their messages."""
+    """The codes whose message names a limit, with their messages."""
     connect_s, read_s = settings.connect_timeout_ms / 1000, settings.read_timeout_ms / 1000
     total_s = settings.effective_total_timeout_ms / 1000
     return {
@@ -372,10 +217,6 @@ def _explanations(settings: ExecutionServiceSettings) -> Mapping[ClientCode, str
         ClientCode.CONNECT_TIMEOUT: f"no connection within {connect_s:g} s",
         ClientCode.POOL_EXHAUSTED: f"all {settings.max_connections} connections were busy for {connect_s:g} s",
         ClientCode.BODY_TOO_LARGE: f"the answer is larger than {settings.max_response_bytes} bytes",
-        # The error may quote the address with its credentials.
-        ClientCode.BAD_ADDRESS: ClientCode.BAD_ADDRESS.meaning,
-        # The error is only aiohttp's wrapping.
-        ClientCode.LEASE_PASSED: ClientCode.LEASE_PASSED.meaning,
     }
 
 
@@ -387,6 +228,34 @@ def _base_url(text: str) -> URL:
     if url.scheme not in ("http", "https") or not url.host:
         raise InvalidInput.of("base_url", _shown(url), "must be an http or https address")
     return url.with_query(None).with_fragment(None)
+
+
+def _common_headers(base: URL) -> str:
+    """The headers of every request, as lines."""
+    lines = {
+        "Host": base.host_port_subcomponent or "",
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+        "User-Agent": f"trade-service/{__version__}",
+    }
+    if base.user is not None or base.password is not None:
+        credentials = f"{base.user or ''}:{base.password or ''}".encode()
+        lines["Authorization"] = f"Basic {base64.b64encode(credentials).decode()}"
+    return _header_lines(lines)
+
+
+def _header_lines(headers: Mapping[str, str]) -> str:
+    """Headers as lines. Raises ValueError for one that would end its line, or that has no name."""
+    lines = [f"{name}: {value}" for name, value in headers.items()]
+    if not all(map(_HEADER.fullmatch, lines)):
+        raise ValueError("a header has no valid name, or a value with a line break")
+    return "\r\n".join((*lines, ""))
+
+
+def _unforeseen(error: Exception) -> CallFailed:
+    """A failure of the client itself. Whether a byte left is not known, so one may have."""
+    log.error("unexpected error in the client", exc_info=error)
+    return CallFailed(ClientCode.CLIENT_FAULT, type(error).__name__)
 
 
 def _shown(url: URL) -> str:

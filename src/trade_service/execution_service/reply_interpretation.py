@@ -1,22 +1,14 @@
-"""What an HTTP answer of the Execution Service proves, or the error that came in its place.
+"""What an HTTP answer of the Execution Service proves, or the failure that came in its place.
 
-Of an error, two facts decide: what went wrong, and whether a byte of the request may have left.
-`client.GuardedBody` knows the second one exactly, so an otherwise ambiguous error is unambiguous while nothing has
-left.
+Of a failure, two facts decide: what went wrong, and whether a byte of the request may have left.
+`connections.Connection` knows the second one exactly, so nothing is ambiguous while nothing has left.
 """
 
-import errno
-import os
-import socket
-import ssl
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
-import aiohttp
-import aiohttp.client_exceptions as client_errors
-import aiohttp.http_exceptions as http_errors
 import msgspec
 
 from trade_service.domain.errors import shorten
@@ -115,7 +107,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     status: int
     body: bytes | None
-    read_error: Exception | None = None
+    read_error: "CallFailed | None" = None
     headers: Mapping[str, str] = {}
 
 
@@ -244,139 +236,26 @@ def _http_date(value: str | None) -> datetime | None:
     return read if read.tzinfo is not None else read.replace(tzinfo=UTC)
 
 
-class Failure(msgspec.Struct, frozen=True):
-    """What an error proves once bytes may have left, and its code before that."""
+class CallFailed(Exception):
+    """A call that brought no whole answer, and of which a byte may have left."""
 
-    kind: ReplyKind
-    code: ClientCode
-    unsent_code: ClientCode = ClientCode.NOT_SENT
-
-
-class BodyTooLarge(Exception):
-    """An answer exceeds max_response_bytes."""
+    def __init__(self, code: ClientCode, detail: str = "") -> None:
+        """`detail` says more than the code and does not quote the address, since callers of the API read it."""
+        super().__init__(code, detail)
+        self.code = code
+        self.detail = detail
 
 
-class AnsweredUnasked(Exception):
-    """An answer came before any byte of the request had left, so it belongs to another request."""
+class NothingSent(CallFailed):
+    """A call of which no byte has left."""
 
 
-def _never_left(code: ClientCode, kind: ReplyKind = ReplyKind.NOT_SENT) -> Failure:
-    return Failure(kind, code, code)
+_UNCLEAR = frozenset({ClientCode.BODY_TOO_LARGE, ClientCode.UNREADABLE})
 
 
-_GROUPS: tuple[tuple[Failure, tuple[type[Exception], ...]], ...] = (
-    # While connecting
-    (_never_left(ClientCode.NAME_NOT_RESOLVED), (aiohttp.ClientConnectorDNSError,)),
-    (_never_left(ClientCode.CONNECT_TIMEOUT), (aiohttp.ConnectionTimeoutError,)),
-    (
-        _never_left(ClientCode.UNREACHABLE),
-        (
-            aiohttp.ClientConnectorError, aiohttp.ClientProxyConnectionError,
-            client_errors.UnixClientConnectorError, aiohttp.ClientHttpProxyError,
-        ),
-    ),
-    (
-        _never_left(ClientCode.TLS),
-        (
-            aiohttp.ClientSSLError, aiohttp.ClientConnectorSSLError,
-            aiohttp.ClientConnectorCertificateError, aiohttp.ServerFingerprintMismatch,
-        ),
-    ),
-    # An address that cannot be used
-    (
-        _never_left(ClientCode.BAD_ADDRESS, ReplyKind.CONFIGURATION),
-        (
-            aiohttp.InvalidURL, aiohttp.InvalidUrlClientError, aiohttp.NonHttpUrlClientError,
-            ValueError, UnicodeError,
-        ),
-    ),
-    # On the wire
-    (
-        Failure(ReplyKind.LOST, ClientCode.CONNECTION_LOST),
-        (
-            aiohttp.ClientError, aiohttp.ClientConnectionError, aiohttp.ClientConnectionResetError,
-            aiohttp.ClientOSError, aiohttp.ServerConnectionError, aiohttp.ServerDisconnectedError,
-            client_errors.UploadAbortedError, AnsweredUnasked, OSError,
-        ),
-    ),
-    (Failure(ReplyKind.LOST, ClientCode.CONNECTION_LOST, ClientCode.TLS), (ssl.SSLError,)),
-    (
-        Failure(ReplyKind.LOST, ClientCode.READ_TIMEOUT, ClientCode.CONNECT_TIMEOUT),
-        (aiohttp.SocketTimeoutError, aiohttp.ServerTimeoutError),
-    ),
-    (Failure(ReplyKind.LOST, ClientCode.TOTAL_TIMEOUT, ClientCode.CONNECT_TIMEOUT), (TimeoutError,)),
-    # In the answer
-    (Failure(ReplyKind.LOST, ClientCode.TRUNCATED), (aiohttp.ClientPayloadError,)),
-    (Failure(ReplyKind.UNCLEAR, ClientCode.BODY_TOO_LARGE), (BodyTooLarge,)),
-    (
-        Failure(ReplyKind.UNCLEAR, ClientCode.UNREADABLE),
-        (
-            aiohttp.ClientResponseError, aiohttp.ContentTypeError, aiohttp.WSServerHandshakeError,
-            http_errors.HttpProcessingError,
-        ),
-    ),
-    # Not raised while redirects are not followed, but the map is total without relying on that
-    (
-        Failure(ReplyKind.CONFIGURATION, ClientCode.REDIRECT),
-        (
-            aiohttp.TooManyRedirects, aiohttp.RedirectClientError,
-            aiohttp.InvalidUrlRedirectClientError, aiohttp.NonHttpUrlRedirectClientError,
-        ),
-    ),
-    (Failure(ReplyKind.LOST, ClientCode.CLIENT_FAULT, ClientCode.CLIENT_FAULT), (Exception,)),
-)  # fmt: skip
-FAILURES: Mapping[type[Exception], Failure] = {kind: failure for failure, kinds in _GROUPS for kind in kinds}
-"""Every exception that a call can raise. The nearest base class applies."""
-
-_OF_ERRNO = {
-    errno.ECONNREFUSED: ClientCode.REFUSED_CONNECTION,
-    errno.ETIMEDOUT: ClientCode.CONNECT_TIMEOUT,
-}
-
-
-def code_of(error: Exception) -> ClientCode:
-    """The code of an error in a call that is safe to repeat."""
-    return _refined(_failure_of(error).code, error)
-
-
-def without_address(error: Exception) -> str:
-    """What `error` says, in words that do not quote the address, as callers of the API read them."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        cause = error.certificate_error
-        return str(getattr(cause, "verify_message", "")) or type(cause).__name__
-    if isinstance(error, aiohttp.ClientConnectorError):
-        cause = error.os_error
-        if isinstance(cause, socket.gaierror):
-            return cause.strerror or "the name is unknown"
-        known = getattr(cause, "reason", None) or (cause.errno and os.strerror(cause.errno))
-        return str(known or type(cause).__name__)
-    if isinstance(error, aiohttp.ClientResponseError):
-        return error.message or type(error).__name__
-    if isinstance(error, OSError) and error.errno:
-        return os.strerror(error.errno)
-    if isinstance(error, aiohttp.ClientPayloadError | aiohttp.ServerDisconnectedError):
-        return str(error) or type(error).__name__
-    return type(error).__name__
-
-
-def classify(error: Exception, *, may_have_left: bool) -> tuple[ReplyKind, ClientCode]:
-    """What `error` proves. `may_have_left`: whether a byte of the request may have reached the network."""
-    failure = _failure_of(error)
-    too_early = failure.kind in (ReplyKind.NOT_SENT, ReplyKind.CONFIGURATION)
-    if not may_have_left:
-        kind = failure.kind if too_early else ReplyKind.NOT_SENT
-        return kind, _refined(failure.unsent_code, error)
-    if too_early:
-        # Such an error is expected before the first byte. After it, it proves nothing.
-        return ReplyKind.LOST, ClientCode.CONNECTION_LOST
-    return failure.kind, failure.code
-
-
-def _failure_of(error: Exception) -> Failure:
-    return next(FAILURES[base] for base in type(error).__mro__ if base in FAILURES)
-
-
-def _refined(code: ClientCode, error: Exception) -> ClientCode:
-    if code is ClientCode.UNREACHABLE and isinstance(error, OSError):
-        return _OF_ERRNO.get(error.errno or 0, code)
-    return code
+def kind_of(failure: CallFailed) -> ReplyKind:
+    """What a failure proves: everything or nothing, since a byte that may have left may have been processed."""
+    if isinstance(failure, NothingSent):
+        is_ours = failure.code is ClientCode.BAD_ADDRESS
+        return ReplyKind.CONFIGURATION if is_ours else ReplyKind.NOT_SENT
+    return ReplyKind.UNCLEAR if failure.code in _UNCLEAR else ReplyKind.LOST

@@ -1,6 +1,6 @@
 """Logging: structlog to standard error, as JSON or readable lines."""
 
-import json
+import contextlib
 import logging
 import sys
 from collections.abc import Collection
@@ -9,6 +9,7 @@ from io import StringIO
 from threading import Lock
 from typing import Any, TextIO
 
+import msgspec
 import structlog
 from structlog.typing import EventDict, ExcInfo
 
@@ -54,16 +55,17 @@ def _traceback(target: TextIO, error: ExcInfo) -> None:
     target.write(escaped_lines(text.getvalue()))
 
 
-_PLAIN = json.JSONEncoder().encode
+_ENCODER = msgspec.json.Encoder(enc_hook=repr)
 _RENDERED = structlog.processors.JSONRenderer()
 
 
 def _as_json(logger: object, method: str, event: EventDict) -> str | bytes:
-    """Renders a line as structlog does, but with one encoder for all lines that have only JSON's own types."""
-    try:
-        return _PLAIN(event)
-    except TypeError:
-        return _RENDERED(logger, method, event)
+    """Renders a line; what is not ASCII is escaped, since a terminal may obey some of it."""
+    with contextlib.suppress(ArithmeticError, TypeError, ValueError):
+        line = _ENCODER.encode(event)
+        if line.isascii():
+            return line.decode()
+    return _RENDERED(logger, method, event)
 
 
 class _StandardError:

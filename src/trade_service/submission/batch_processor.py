@@ -156,7 +156,19 @@ class ExecutionBatchProcessor:
         """
         refused = {item.execution_id: rule for item in items if (rule := self._broken_rule(item))}
         sent = [item for item in items if item.execution_id not in refused] if refused else items
-        posts = [_post(item) for item in sent]
+        posts = [
+            ExecutionRequest(
+                STATUS_NEW,
+                item.trade_type or "",  # `_broken_rule` refuses those without one.
+                item.destination,
+                item.security_id,
+                item.quantity,
+                item.limit_price,
+                item.execution_id,
+                _FIRST_VERSION,
+            )
+            for item in sent
+        ]
         body, faults = self._encode(posts)
         if faults:
             refused |= {sent[index].execution_id: rule for index, rule in faults.items()}
@@ -258,20 +270,6 @@ class ExecutionBatchProcessor:
         except (ArithmeticError, AttributeError, TypeError, ValueError) as error:
             return f"it cannot be read from the database: {shorten(repr(error))}"
         return None
-
-
-def _post(item: ClaimedExecution) -> ExecutionRequest:
-    assert item.trade_type is not None
-    return ExecutionRequest(
-        STATUS_NEW,
-        item.trade_type,
-        item.destination,
-        item.security_id,
-        item.quantity,
-        item.limit_price,
-        item.execution_id,
-        _FIRST_VERSION,
-    )
 
 
 def _plain_acceptances(

@@ -3,6 +3,7 @@
 Listeners are called on the loop and must be quick. Their errors are logged and counted, and affect no submission.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import ContextVar
 from itertools import chain
@@ -196,11 +197,25 @@ class EventBus:
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
-        self.failures = 0
+        self._late: EventBus | None = None
+        self._failures = 0
 
-    def subscribe(self, listener: Listener) -> None:
-        """Adds a listener for the life of the bus."""
-        self._listeners.append(listener)
+    @property
+    def failures(self) -> int:
+        """How often a listener raised."""
+        return self._failures + (self._late.failures if self._late is not None else 0)
+
+    def subscribe(self, listener: Listener, *, after_answers: bool = False) -> None:
+        """Adds a listener for the life of the bus.
+
+        With `after_answers` it hears of an event once the answers that wait for it have left, in the order of
+        events: what it does then costs no caller time.
+        """
+        if after_answers:
+            self._late = self._late or EventBus()
+            self._late.subscribe(listener)
+        else:
+            self._listeners.append(listener)
 
     def emit(self, event: SubmissionEvent) -> None:
         """Calls every listener; an error of one does not affect the others."""
@@ -208,8 +223,11 @@ class EventBus:
             try:
                 listener(event)
             except Exception:  # noqa: BLE001  # a listener must not harm a submission; logged with its trace
-                self.failures += 1
+                self._failures += 1
                 _log.exception("listener_failed", listener=repr(listener), event_type=type(event).__name__)
+        if self._late is not None:
+            # Callers that were woken before go on first.
+            asyncio.get_running_loop().call_soon(self._late.emit, event)
 
 
 class AlarmsOnce:
