@@ -62,7 +62,7 @@ _RENDERED = structlog.processors.JSONRenderer()
 def _as_json(logger: object, method: str, event: EventDict) -> str | bytes:
     """Renders a line; what is not ASCII is escaped, since a terminal may obey some of it."""
     with contextlib.suppress(ArithmeticError, TypeError, ValueError):
-        line = _ENCODER.encode(event)
+        line = msgspec.json.format(_ENCODER.encode(event), indent=0)
         if line.isascii():
             return line.decode()
     return _RENDERED(logger, method, event)
