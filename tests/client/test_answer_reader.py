@@ -133,6 +133,7 @@ def test_what_is_not_http_is_refused(data: bytes) -> None:
         ("GZIP ", gzip.compress(BODY, mtime=0)),
         ("x-gzip", gzip.compress(BODY, mtime=0)),
         ("deflate", zlib.compress(BODY)),
+        ("deflate", zlib.compress(BODY, wbits=-zlib.MAX_WBITS)),
         ("identity", BODY),
     ],
 )

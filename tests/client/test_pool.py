@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import select
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -115,6 +116,37 @@ async def test_a_connection_that_the_other_side_closed_is_not_used_again() -> No
             while pool._open:
                 await asyncio.sleep(0)
         assert (server.connections, len(server.requests)) == (3, 3)
+
+
+@pytest.mark.parametrize("more", [b"", b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\n\r\n{}"])
+async def test_what_the_loop_has_not_read_yet_spoils_a_kept_connection(more: bytes) -> None:
+    """An end, or bytes that nobody asked for: the request leaves on another connection."""
+
+    async def script(talk: Conversation) -> None:
+        await talk.request()
+        await talk.answer(201, b"{}")
+        if server.connections == 1:
+            await go_on.wait()
+            talk.writer.write(more)
+            talk.writer.write_eof()
+        await talk.hold()
+
+    go_on = asyncio.Event()
+    async with raw_server(script) as server, pool_of(server) as pool:
+        assert (await pool.call(REQUEST)).status == 201
+        (kept,) = pool._idle
+        assert kept._transport is not None
+        kept._transport.pause_reading()
+        go_on.set()
+        async with asyncio.timeout(DEADLINE_S):
+            while not is_readable(kept._sock):
+                await asyncio.sleep(0)
+        assert (await pool.call(REQUEST)).status == 201
+        assert (server.connections, len(server.requests)) == (2, 2)
+
+
+def is_readable(sock: socket.socket) -> bool:
+    return bool(select.select([sock], [], [], 0)[0])
 
 
 @pytest.mark.parametrize("headers", ["Connection: close\r\n", ""])

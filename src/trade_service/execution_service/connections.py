@@ -9,7 +9,6 @@ import contextlib
 import os
 import socket
 import struct
-import zlib
 from collections import deque
 from collections.abc import Callable
 from typing import cast
@@ -17,6 +16,7 @@ from typing import cast
 import msgspec
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from trade_service.execution_service.content_coding import decoded
 from trade_service.execution_service.opening import Peer, in_time, open_connection
 from trade_service.execution_service.reply_interpretation import (
     Answer,
@@ -38,8 +38,6 @@ _KEPT = {
 """Headers that decide something."""
 _FRAMING = frozenset({b"content-length", b"transfer-encoding"})
 _TOO_MUCH_BESIDE = f"more than {MAX_HEAD_BYTES} bytes or {MAX_INTERIM} interim answers (1xx) beside the body"
-_GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
-_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _KEEPALIVE_S = 4.0
 """Idle connections are closed after this time: before the other side closes them (5 s is common)."""
 _CLOSE_S = 1.0
@@ -162,7 +160,7 @@ class AnswerReader:
         coding, error = self._headers.get("Content-Encoding", ""), None
         if coding and body:
             try:
-                body = _decoded(body, coding.strip().lower(), self._max_body_bytes)
+                body = decoded(body, coding.strip().lower(), self._max_body_bytes)
             except CallFailed as failure:
                 error = failure
         self.answer = Answer(self.status, None if error else body, error, self._headers)
@@ -178,6 +176,7 @@ class Connection(asyncio.Protocol):
         self._others = others
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
+        self._is_tls = False
         self._reader: AnswerReader | None = None
         self._answered: asyncio.Future[Answer] = self._loop.create_future()
         self._heard_at = self._ends_at = 0.0
@@ -195,7 +194,16 @@ class Connection(asyncio.Protocol):
         connection with a reset: closing it would still send what the socket has buffered.
         """
         transport, loop = self._transport, self._loop
-        if transport is None or not self.is_open or transport.is_closing():
+        try:
+            waiting: bytes | None = self._sock.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            waiting = None
+        except OSError:
+            waiting = b""
+        # An end that the loop has not read yet, or bytes that nobody asked for; TLS may send some of its own.
+        is_spoiled = waiting is not None and not (waiting and self._is_tls)
+        if transport is None or not self.is_open or transport.is_closing() or is_spoiled:
+            self.reset()
             raise NothingSent(ClientCode.NOT_SENT)
         if may_leave is not None and not may_leave():
             raise NothingSent(ClientCode.LEASE_PASSED)
@@ -237,6 +245,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The connection is open, TLS included."""
         self._transport, self.is_open = cast("asyncio.Transport", transport), True
+        self._is_tls = transport.get_extra_info("sslcontext") is not None
         self._others.add(self)
 
     def data_received(self, data: bytes) -> None:
@@ -319,7 +328,7 @@ class ConnectionPool:
         """Sends a request and returns the answer.
 
         may_leave: asked right before the first byte leaves; nothing is sent if it returns False.
-        is_repeatable: whether the request goes out once more if a kept connection turns out to be closed.
+        is_repeatable: whether the request goes out once more if a kept connection ends without an answer.
 
         Raises CallFailed, and NothingSent if no byte has left.
         """
@@ -337,15 +346,15 @@ class ConnectionPool:
                     connection = kept
                 else:
                     kept.close()
-            if connection is not None and is_repeatable:
+            if connection is not None:
                 try:
                     return await connection.call(request, may_leave, ends_at)
                 except CallFailed as error:
-                    if error.code is not ClientCode.CONNECTION_LOST:
+                    again = ClientCode.CONNECTION_LOST if is_repeatable else ClientCode.NOT_SENT
+                    if error.code not in (again, ClientCode.NOT_SENT):
                         raise
-                connection = None
-            if connection is None:
-                connection = await in_time(self._connect(), connect_by, ClientCode.CONNECT_TIMEOUT)
+            connection = None
+            connection = await in_time(self._connect(), connect_by, ClientCode.CONNECT_TIMEOUT)
             return await connection.call(request, may_leave, ends_at)
         finally:
             self._places.release()
@@ -378,21 +387,3 @@ class ConnectionPool:
         return await open_connection(
             self._peer, lambda sock: Connection(sock, self._limits, self._open), self._limits.total_s
         )
-
-
-def _decoded(body: bytes, coding: str, max_bytes: int) -> bytes:
-    """The body without the Content-Encoding that the request did not ask for. Raises CallFailed."""
-    if coding == "identity":
-        return body
-    if coding not in _CODINGS:
-        raise CallFailed(ClientCode.UNREADABLE, f"Content-Encoding {coding!r} was not asked for")
-    try:
-        decoder = zlib.decompressobj(_GZIP_OR_ZLIB)
-        plain = decoder.decompress(body, max_bytes + 1)
-    except zlib.error as error:
-        raise CallFailed(ClientCode.UNREADABLE, f"Content-Encoding {coding!r}: {error}") from error
-    if len(plain) > max_bytes:
-        raise CallFailed(ClientCode.BODY_TOO_LARGE)
-    if not decoder.eof:
-        raise CallFailed(ClientCode.TRUNCATED)
-    return plain
