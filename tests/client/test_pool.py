@@ -183,7 +183,7 @@ async def test_idle_connections_are_closed(monkeypatch: pytest.MonkeyPatch) -> N
         assert len(pool._idle) == 2
         async with asyncio.timeout(DEADLINE_S):
             while len(server.endings) < 2:
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0)
         assert server.endings == ["eof", "eof"]
         assert not pool._open
 
@@ -249,7 +249,8 @@ async def test_a_call_that_is_cancelled_while_connecting_leaves_no_socket() -> N
             filler.connect_ex(("127.0.0.1", listener.getsockname()[1]))
         async with pool_of(server, max_connections=1) as pool:
             call = asyncio.create_task(pool.call(REQUEST))
-            await asyncio.sleep(SHORT_S)
+            while not pool._places.locked():
+                await asyncio.sleep(0)
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
