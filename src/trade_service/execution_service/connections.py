@@ -350,8 +350,9 @@ class ConnectionPool:
                 try:
                     return await connection.call(request, may_leave, ends_at)
                 except CallFailed as error:
-                    again = ClientCode.CONNECTION_LOST if is_repeatable else ClientCode.NOT_SENT
-                    if error.code not in (again, ClientCode.NOT_SENT):
+                    was_spoiled = isinstance(error, NothingSent) and error.code is ClientCode.NOT_SENT
+                    is_to_be_asked_again = is_repeatable and error.code is ClientCode.CONNECTION_LOST
+                    if not (was_spoiled or is_to_be_asked_again):
                         raise
             connection = None
             connection = await in_time(self._connect(), connect_by, ClientCode.CONNECT_TIMEOUT)
