@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import contextlib
+import errno
 import select
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.client.raw_server import (
     ATTEMPT,
@@ -24,9 +26,9 @@ from tests.client.raw_server import (
 )
 from tests.client.test_client_listing import PAGE
 from tests.client.test_reply_interpretation import ALL_CREATED
-from trade_service.execution_service import connections
+from trade_service.execution_service import connections, opening
 from trade_service.execution_service.client import ExecutionServiceClient
-from trade_service.execution_service.connections import CallLimits, ConnectionPool
+from trade_service.execution_service.connections import CallLimits, Connection, ConnectionPool
 from trade_service.execution_service.opening import Peer
 from trade_service.execution_service.reply_interpretation import Answer, CallFailed, ClientCode, NothingSent
 from trade_service.submission.clock import SystemClock
@@ -271,6 +273,63 @@ async def test_closing_ends_the_calls_in_progress() -> None:
         assert failure.code is ClientCode.CONNECTION_LOST
         assert not isinstance(failure, NothingSent)
         await asyncio.wait_for(server.ended.wait(), DEADLINE_S)
+
+
+async def test_a_call_that_waits_for_a_connection_sends_nothing_once_the_pool_is_closed() -> None:
+    async def silent(talk: Conversation) -> None:
+        await talk.request()
+        await talk.hold()
+
+    async with raw_server(silent) as server, pool_of(server, max_connections=1) as pool:
+        calls = [asyncio.create_task(pool.call(REQUEST)) for _ in range(2)]
+        while not server.requests:
+            await asyncio.sleep(0)
+        await pool.close()
+        in_progress, waiting = [await failure_of(call) for call in calls]
+        assert not isinstance(in_progress, NothingSent)
+        assert isinstance(waiting, NothingSent)
+        assert waiting.code is ClientCode.NOT_SENT
+        assert len(server.requests) == 1
+        assert not pool._open
+
+
+async def test_a_connection_that_the_network_gave_up_is_lost() -> None:
+    async def silent(talk: Conversation) -> None:
+        await talk.request()
+        await talk.hold()
+
+    async with raw_server(silent) as server, pool_of(server) as pool:
+        call = asyncio.create_task(pool.call(REQUEST))
+        while not server.requests:
+            await asyncio.sleep(0)
+        (connection,) = pool._open
+        connection.connection_lost(TimeoutError(errno.ETIMEDOUT, "10.1.2.3"))
+        failure = await failure_of(call)
+        assert (failure.code, failure.detail) == (ClientCode.CONNECTION_LOST, "Connection timed out")
+        assert not isinstance(failure, NothingSent)
+        connection.reset()
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "kind"),
+    [(opening, "start_connection", ReplyKind.NOT_SENT), (Connection, "call", ReplyKind.LOST)],
+)
+async def test_an_unexpected_error_is_logged_with_its_traceback(
+    place: object, name: str, kind: ReplyKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fault = RuntimeError("our own fault")
+
+    async def broken(*_: object, **_options: object) -> Answer:
+        raise fault
+
+    monkeypatch.setattr(place, name, broken)
+    async with raw_server(answering(201, ALL_CREATED)) as server, client(server.base_url) as gateway:
+        with capture_logs() as lines:
+            reply = await gateway.submit_batch(batch(), ATTEMPT, FOREVER)
+            listing = await gateway.list_newest(0, 100)
+    assert reply.kind is kind
+    assert reply.code == listing.code == "DOWNSTREAM_CLIENT_FAULT"
+    assert [line["exc_info"] for line in lines if line["event"] == "client_fault"] == [fault, fault]
 
 
 async def test_nothing_is_written_if_the_last_check_says_so() -> None:

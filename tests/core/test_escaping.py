@@ -25,7 +25,7 @@ from trade_service.cli.unknowns import _print_history
 from trade_service.domain.errors import InvalidInput
 from trade_service.domain.executions import SubmissionState
 from trade_service.domain.fields import escaped, visible
-from trade_service.observability.logs import MAX_TEXT_CHARS, configure_logs
+from trade_service.observability.logs import MAX_TEXT_CHARS, _as_json, configure_logs
 from trade_service.submission.manual_resolution import ExecutionCase, check_words
 from trade_service.trading.operating import AttemptHistory, Evidence, Found, History
 from trade_service.trading.requeueing import RequeueFilter, checked_filter
@@ -33,7 +33,7 @@ from trade_service.trading.requeueing import RequeueFilter, checked_filter
 Made = TypeVar("Made", bound=msgspec.Struct)
 OBEYED = {"Cc", "Cf", "Zl", "Zp", "Cs"}
 """Categories of what terminals obey, or what makes text look like another."""
-HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\r\nok\x00\u202egnp.exe\u200b\u2028\U000e0041\ud800"
+HOSTILE = "\x1b]0;owned\x07\x1b[2J\x9b31m\x7f\r\nok\x00\u202egnp.exe\u200b\u2028\U000e0041\ud800"
 
 
 def obeyed(text: str) -> list[str]:
@@ -97,10 +97,12 @@ def test_commands_print_nothing_that_a_terminal_obeys(capsys: pytest.CaptureFixt
     assert "owned" in shown.err
     assert obeyed(shown.out + shown.err) == []
     sent = HOSTILE.replace("\ud800", "")
-    print_json({"message": sent})
-    out = capsys.readouterr().out
-    assert obeyed(out) == []
-    assert json.loads(out) == {"message": sent}
+    for indent, lines in ((2, 3), (-1, 1)):
+        print_json({"message": sent}, indent)
+        out = capsys.readouterr().out
+        assert obeyed(out) == []
+        assert json.loads(out) == {"message": sent}
+        assert len(out.splitlines()) == lines
 
 
 def test_bad_lines_of_a_blotter_are_written_without_formulas(tmp_path: Path) -> None:
@@ -138,6 +140,20 @@ def test_logs_hold_nothing_that_a_terminal_obeys(style: str, capsys: pytest.Capt
     shown = capsys.readouterr().err
     assert shown.count("owned") >= 6
     assert obeyed(shown) == []
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["event", "path", "several"]),
+        st.text()
+        | st.text(st.sampled_from('a\x7f\x1f\\"'))
+        | st.integers()
+        | st.none()
+        | st.lists(st.booleans()),
+    )
+)
+def test_a_log_line_is_the_json_of_the_standard_library(event: dict[str, Any]) -> None:
+    assert _as_json(None, "info", event) == json.dumps(event)
 
 
 @pytest.mark.usefixtures("logs_kept")

@@ -1,5 +1,6 @@
 """Installed listeners: a slow, hanging or failing one affects nothing else."""
 
+import asyncio
 import threading
 
 from tests.core.test_submission_metrics import batch
@@ -67,6 +68,32 @@ def test_a_hanging_listener_does_not_block_the_end() -> None:
     listener(ALARM)
     listener.close(timeout_s=0.05)
     never.set()
+
+
+async def test_who_listens_after_answers_is_called_after_who_was_woken_before() -> None:
+    bus, order = EventBus(), list[str]()
+
+    def failing(event: SubmissionEvent) -> None:
+        order.append(f"late {event.code}")  # type: ignore[union-attr]
+        raise ValueError("its own fault")
+
+    async def caller(answer: asyncio.Future[None]) -> None:
+        await answer
+        order.append("caller")
+
+    bus.subscribe(failing, after_answers=True)
+    bus.subscribe(lambda event: order.append(f"early {event.code}"))  # type: ignore[union-attr]
+    answer = asyncio.get_running_loop().create_future()
+    waiting = asyncio.create_task(caller(answer))
+    await asyncio.sleep(0)
+    answer.set_result(None)
+    bus.emit(AlarmEvent("FIRST", ""))
+    bus.emit(AlarmEvent("SECOND", ""))
+    assert (order, bus.failures) == (["early FIRST", "early SECOND"], 0)
+    await waiting
+    await asyncio.sleep(0)
+    assert order[2:] == ["caller", "late FIRST", "late SECOND"]
+    assert bus.failures == 2
 
 
 async def test_without_installed_listeners_nothing_is_subscribed() -> None:

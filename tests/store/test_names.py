@@ -1,14 +1,15 @@
 """Names in lists: complete results, stored names while the services are away, short waits."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection, Mapping
 
 import pytest
 
 from tests.support.lists import NAMES, FakeDirectory, Lists, insert_mixed, lists_on
 from tests.support.trading import counted_statements, run_sql, value_of
 from trade_service.store.database import Database
-from trade_service.trading.listing.display_names import NameKind
+from trade_service.store.name_store import PostgresNameStore
+from trade_service.trading.listing.display_names import KnownName, NameKey, NameKind
 from trade_service.trading.listing.model import Filter, ListQuery, SortKey, Test, total_order
 
 DEADLINE_S = 10.0
@@ -50,6 +51,28 @@ async def test_an_id_is_fetched_once_for_all_replicas(lists: Lists, rows: Databa
     async with other.names, other.totals:
         assert set(await tickers(other, ListQuery())) == {"IBM", "AAPL", "S3"}
     assert other.directory.asked == []
+
+
+async def test_an_id_that_was_stored_during_a_read_is_not_fetched_again(
+    lists: Lists, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, has_read, may_go_on = PostgresNameStore.known, asyncio.Event(), asyncio.Event()
+
+    async def late(self: PostgresNameStore, *ids: Collection[str]) -> Mapping[NameKey, KnownName]:
+        found = await known(self, *ids)
+        has_read.set()
+        await may_go_on.wait()
+        return found
+
+    async with asyncio.timeout(DEADLINE_S), asyncio.TaskGroup() as group:
+        with monkeypatch.context() as patched:
+            patched.setattr(PostgresNameStore, "known", late)
+            first = group.create_task(lists.service.list_orders(ListQuery()))
+            await has_read.wait()
+        second = await lists.service.list_orders(ListQuery())
+        may_go_on.set()
+    assert first.result().items == second.items
+    assert len(lists.directory.asked) == 7
 
 
 async def test_ids_stand_in_while_the_services_are_away(rows: Database) -> None:
@@ -150,11 +173,13 @@ async def test_background_rounds_fetch_missing_names_and_delete_beyond_the_limit
         task.cancel()
 
 
-async def test_an_id_that_no_longer_exists_keeps_its_name(rows: Database) -> None:
-    lists = lists_on(rows, ttl_s=0.0)
+@pytest.mark.parametrize("memory_s", [0.0, 60.0])
+async def test_an_id_that_no_longer_exists_keeps_its_name(
+    lists: Lists, rows: Database, memory_s: float
+) -> None:
+    await lists.service.list_orders(ListQuery())
+    lists = lists_on(rows, FakeDirectory({}), ttl_s=0.0, memory_s=memory_s)
     async with lists.names, lists.totals:
-        await lists.service.list_orders(ListQuery())
-        del lists.directory.names[S]["S1"]
         before = await value_of(rows, "SELECT fetched_at FROM security_name WHERE id = 'S1'")
         async with asyncio.timeout(DEADLINE_S):
             while await value_of(rows, "SELECT fetched_at FROM security_name WHERE id = 'S1'") == before:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,7 @@ from trade_service.cli.running import (
     say,
     settings_for,
 )
-from trade_service.domain.fields import escaped_lines, is_possible_id
+from trade_service.domain.fields import is_possible_id
 from trade_service.settings.tree import Settings
 from trade_service.store.archive_folder import ArchiveFolder
 from trade_service.store.archive_store import PostgresArchiveStore
@@ -124,7 +125,7 @@ def search_files(
         until=with_offset(until),
     )
     rows: list[ArchivedRow] = []
-    show = rows.append if as_json else _print_row
+    show = rows.append if as_json else partial(print_json, indent=-1)
     more = run_until_done(lambda: _search(settings, folder, wanted, order, service_id, limit, show))
     if as_json:
         print_json({"rows": rows, "more": more})
@@ -138,10 +139,6 @@ class ArchivedRow(msgspec.Struct, frozen=True):
     file: str
     kind: ArchiveKind
     row: msgspec.Raw
-
-
-def _print_row(found: ArchivedRow) -> None:
-    click.echo(escaped_lines(msgspec.json.encode(found).decode()))
 
 
 async def _search(

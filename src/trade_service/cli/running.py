@@ -134,9 +134,11 @@ def say_result(line: str) -> None:
     click.echo(escaped_lines(line))
 
 
-def print_json(value: object) -> None:
-    """Prints a result for programs."""
-    click.echo(escaped_lines(msgspec.json.format(msgspec.json.encode(value)).decode()).encode())
+def print_json(value: object, indent: int = 2) -> None:
+    """Prints a result for programs; with `indent` -1 on one line."""
+    click.echo(
+        escaped_lines(msgspec.json.format(msgspec.json.encode(value), indent=indent).decode()).encode()
+    )
 
 
 def console_for(*, as_json: bool) -> Console:

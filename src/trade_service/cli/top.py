@@ -15,7 +15,14 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from trade_service.cli.running import CommandError, checked_url, console_for, key_option, run_until_done
+from trade_service.cli.running import (
+    CommandError,
+    checked_url,
+    console_for,
+    key_option,
+    print_json,
+    run_until_done,
+)
 
 Key = tuple[str, frozenset[tuple[str, str]]]
 Pair: TypeAlias = tuple[str, str]
@@ -219,7 +226,7 @@ async def _watch(url: str, every_s: float, times: int | None, key: str | None, *
 
 def _print_line(update: Mapping[str, object], *, is_wanted: bool) -> None:
     if is_wanted:
-        click.echo(msgspec.json.encode(update))
+        print_json(update, indent=-1)
 
 
 async def _scrape(session: aiohttp.ClientSession, url: str) -> Scrape:

@@ -203,6 +203,8 @@ class ExecutionServiceClient:
     def _explain(self, failure: CallFailed) -> str:
         if (known := self._explanations.get(failure.code)) is not None:
             return known
+        if failure.code is ClientCode.CLIENT_FAULT:
+            log.error("client_fault", exc_info=failure.__cause__)
         detail = f" ({shorten(failure.detail)})" if failure.detail else ""
         return f"{failure.code.meaning.rstrip('.')}{detail}"
 
@@ -254,8 +256,9 @@ def _header_lines(headers: Mapping[str, str]) -> str:
 
 def _unforeseen(error: Exception) -> CallFailed:
     """A failure of the client itself. Whether a byte left is not known, so one may have."""
-    log.error("unexpected error in the client", exc_info=error)
-    return CallFailed(ClientCode.CLIENT_FAULT, type(error).__name__)
+    failure = CallFailed(ClientCode.CLIENT_FAULT, type(error).__name__)
+    failure.__cause__ = error
+    return failure
 
 
 def _shown(url: URL) -> str:

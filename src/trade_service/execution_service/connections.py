@@ -321,6 +321,7 @@ class ConnectionPool:
         self._idle: deque[Connection] = deque()
         """The one used last is taken first; the others age."""
         self._sweep: asyncio.TimerHandle | None = None
+        self._is_closed = False
 
     async def call(
         self, request: bytes, may_leave: MayLeave | None = None, *, is_repeatable: bool = False
@@ -354,6 +355,7 @@ class ConnectionPool:
                     is_to_be_asked_again = is_repeatable and error.code is ClientCode.CONNECTION_LOST
                     if not (was_spoiled or is_to_be_asked_again):
                         raise
+                    connect_by = min(self._loop.time() + limits.connect_s, ends_at)
             connection = None
             connection = await in_time(self._connect(), connect_by, ClientCode.CONNECT_TIMEOUT)
             return await connection.call(request, may_leave, ends_at)
@@ -366,10 +368,11 @@ class ConnectionPool:
                     self._sweep = self._loop.call_later(_KEEPALIVE_S, self._close_idle)
 
     async def close(self) -> None:
-        """Closes all connections; calls in progress end."""
+        """Closes all connections. Calls in progress end, and those that wait for a connection send nothing."""
+        self._is_closed = True
         if self._sweep is not None:
             self._sweep.cancel()
-        for connection in self._open:
+        for connection in list(self._open):
             connection.close()
         if self._open:
             await asyncio.wait([connection.lost for connection in self._open], timeout=_CLOSE_S)
@@ -385,6 +388,9 @@ class ConnectionPool:
             self._sweep = self._loop.call_at(self._idle[0].idle_since + _KEEPALIVE_S, self._close_idle)
 
     async def _connect(self) -> Connection:
-        return await open_connection(
+        connection = await open_connection(
             self._peer, lambda sock: Connection(sock, self._limits, self._open), self._limits.total_s
         )
+        if self._is_closed:
+            connection.close()
+        return connection

@@ -60,11 +60,11 @@ _RENDERED = structlog.processors.JSONRenderer()
 
 
 def _as_json(logger: object, method: str, event: EventDict) -> str | bytes:
-    """Renders a line; what is not ASCII is escaped, since a terminal may obey some of it."""
+    """Renders a line; what is not printable ASCII is escaped, since a terminal may obey some of it."""
     with contextlib.suppress(ArithmeticError, TypeError, ValueError):
-        line = msgspec.json.format(_ENCODER.encode(event), indent=0)
-        if line.isascii():
-            return line.decode()
+        line = msgspec.json.format(_ENCODER.encode(event), indent=0).decode()
+        if line.isascii() and line.isprintable():
+            return line
     return _RENDERED(logger, method, event)
 
 

@@ -25,8 +25,11 @@ class PostgresNameStore:
         )
         return {(NameKind(kind), identity): KnownName(name, age_s) for kind, identity, name, age_s in rows}
 
-    async def remember(self, kind: NameKind, names: Mapping[str, str | None]) -> None:
-        await self._database.execute(SQL[f"remember_{kind}"], ids=list(names), names=list(names.values()))
+    async def remember(self, kind: NameKind, names: Mapping[str, str | None]) -> Mapping[str, str | None]:
+        rows = await self._database.fetch(
+            SQL[f"remember_{kind}"], ids=list(names), names=list(names.values())
+        )
+        return {row[0]: row[1] for row in rows}
 
     async def ids_of(self, kind: NameKind, texts: Sequence[str]) -> Mapping[str, str]:
         rows = await self._database.fetch(SQL[f"ids_of_{kind}"], texts=list(texts))

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Protocol, TypeAlias
 
-from trade_service.domain.fields import MAX_SERVICE_ID
 from trade_service.submission.circuit import (
     CallRating,
     CircuitBreaker,
@@ -86,10 +85,10 @@ class DownstreamGate:
     def note_seen(self, service_id: int, execution_id: int) -> None:
         """Notes a ledger id and the execution that its row names.
 
-        It becomes the low-water id of later attempts within a second. A row that names no execution cannot:
-        it does not identify the ledger.
+        It becomes the low-water id of later attempts within a second. `execution_id` must be a possible one: a row
+        that names none does not identify the ledger.
         """
-        if service_id > self.greatest_seen[0] and 1 <= execution_id <= MAX_SERVICE_ID:
+        if service_id > self.greatest_seen[0]:
             self.greatest_seen = (service_id, execution_id)
             # Without a plan the watch sleeps; with one it would read the shared state again for every batch.
             if self.is_open and not self.raise_is_planned:

@@ -208,8 +208,8 @@ class EventBus:
     def subscribe(self, listener: Listener, *, after_answers: bool = False) -> None:
         """Adds a listener for the life of the bus.
 
-        With `after_answers` it hears of an event once the answers that wait for it have left, in the order of
-        events: what it does then costs no caller time.
+        With `after_answers` it hears of an event in the next turn of the loop, after the callers that were woken
+        before the event, and in the order of events: what it does then costs them no time.
         """
         if after_answers:
             self._late = self._late or EventBus()
@@ -226,7 +226,6 @@ class EventBus:
                 self._failures += 1
                 _log.exception("listener_failed", listener=repr(listener), event_type=type(event).__name__)
         if self._late is not None:
-            # Callers that were woken before go on first.
             asyncio.get_running_loop().call_soon(self._late.emit, event)
 
 

@@ -9,7 +9,7 @@ import structlog
 
 from trade_service.domain.errors import shorten
 from trade_service.domain.executions import SubmissionState
-from trade_service.domain.fields import MAX_SERVICE_ID
+from trade_service.domain.fields import MAX_SERVICE_ID, is_service_id
 from trade_service.submission.admission import Admission, DownstreamGate
 from trade_service.submission.clock import AlarmClock, ObservationClock
 from trade_service.submission.codes import AlarmCode, OutcomeCode
@@ -187,8 +187,9 @@ class Reconciliation:
         if suspicion is not None:
             self._gate.suspect(suspicion)
             return False
-        if seen.newest_execution_id is not None:
-            self._gate.note_seen(seen.newest_id, seen.newest_execution_id)
+        newest_execution_id = seen.newest_execution_id or 0
+        if is_service_id(newest_execution_id):
+            self._gate.note_seen(seen.newest_id, newest_execution_id)
         return state.suspicion is None and state.blocked_reason is None
 
     def _conclude(

@@ -58,7 +58,8 @@ FROM security_name WHERE id = ANY(:security_ids);
 -- In id order: two replicas with the same ids wait for each other instead of deadlocking.
 INSERT INTO {each}_name AS n (id, name)
 SELECT t.id, t.name FROM unnest(:ids::bpchar[], :names::text[]) AS t(id, name) ORDER BY t.id
-ON CONFLICT (id) DO UPDATE SET name = coalesce(excluded.name, n.name), fetched_at = now();
+ON CONFLICT (id) DO UPDATE SET name = coalesce(excluded.name, n.name), fetched_at = now()
+RETURNING rtrim(id), name;
 
 -- name: ids_of (portfolio, security)
 SELECT rtrim(id), name

@@ -81,8 +81,8 @@ class NameStore(Protocol):
     ) -> Mapping[NameKey, KnownName]:
         """What is stored for these ids."""
 
-    async def remember(self, kind: NameKind, names: Mapping[str, str | None]) -> None:
-        """Stores the names, as of now. An id reported as unknown keeps the name it had."""
+    async def remember(self, kind: NameKind, names: Mapping[str, str | None]) -> Mapping[str, str | None]:
+        """Stores the names, as of now, and returns what is stored. An id reported as unknown keeps its name."""
 
     async def ids_of(self, kind: NameKind, texts: Sequence[str]) -> Mapping[str, str]:
         """Ids, and the names that lists show for them, where the name is one of the texts, ignoring case.
@@ -140,7 +140,7 @@ class DisplayNames:
         self._complete_every_s = complete_every_s
         self._fetches: SingleFlight[None] = SingleFlight("names", StoreUnavailable)
         self._recent: OrderedDict[NameKey, tuple[str | None, float]] = OrderedDict()
-        """Names and when they were read."""
+        """Names and when they were last read or stored."""
         self._absent: OrderedDict[NameKey, float] = OrderedDict()
         """Ids without a stored name that nobody was fetching, and when that was read."""
         self._searched: OrderedDict[NameKey, float] = OrderedDict()
@@ -159,9 +159,10 @@ class DisplayNames:
         while True:
             await self._clock.sleep(settings.poll_s)
             for kind in NameKind:
+                read_from = self._clock.monotonic()
                 try:
                     ids = await self._store.nameless(kind, IDS_AT_ONCE, UNSEEN_TTL_S)
-                    if tasks := self._fetch(kind, ids):
+                    if tasks := self._fetch(kind, ids, read_from):
                         await asyncio.wait(tasks)
                     await self._store.forget(kind, settings.max_kept)
                 except StoreUnavailable as error:
@@ -204,6 +205,7 @@ class DisplayNames:
     async def _read(self, keys: Sequence[NameKey], budget: WaitBudget) -> dict[NameKey, str | None]:
         """What the database has of these, and what the services return within the budget."""
         ids = {kind: [identity for of, identity in keys if of is kind] for kind in NameKind}
+        read_from = self._clock.monotonic()
         known = await self._store.known(ids[NameKind.PORTFOLIO], ids[NameKind.SECURITY])
         old = {key for key, found in known.items() if found.age_s > self._settings.ttl_s}
         for key, found in known.items():
@@ -212,8 +214,8 @@ class DisplayNames:
         waiting: set[asyncio.Task[None]] = set()
         for kind in NameKind:
             if not self._source.is_away(kind):
-                waiting |= self._fetch(kind, [i for i in ids[kind] if (kind, i) not in known])
-                self._fetch(kind, [i for i in ids[kind] if (kind, i) in old])
+                waiting |= self._fetch(kind, [i for i in ids[kind] if (kind, i) not in known], read_from)
+                self._fetch(kind, [i for i in ids[kind] if (kind, i) in old], read_from)
         await self._wait(waiting, budget)
         fetched = {key: self._recent[key][0] for key in keys if key not in known and key in self._recent}
         return {key: found.name for key, found in known.items()} | fetched
@@ -240,7 +242,7 @@ class DisplayNames:
         if now - self._completed[kind] >= self._complete_every_s:
             self._completed[kind] = now
             ids = await self._store.nameless(kind, IDS_AT_ONCE, math.inf)
-            await self._wait(self._fetch(kind, ids), budget)
+            await self._wait(self._fetch(kind, ids, now), budget)
 
     async def _wait(self, tasks: Collection[asyncio.Task[None]], budget: WaitBudget) -> None:
         """Waits while the budget lasts; the tasks go on after that."""
@@ -249,9 +251,13 @@ class DisplayNames:
             await asyncio.wait(tasks, timeout=budget.left_s)
             budget.left_s = max(0.0, budget.left_s - (self._clock.monotonic() - began))
 
-    def _fetch(self, kind: NameKind, ids: Iterable[str]) -> set[asyncio.Task[None]]:
-        """The tasks that fetch these names, started for ids that are not being fetched yet."""
-        keys = [(kind, identity) for identity in ids]
+    def _fetch(self, kind: NameKind, ids: Iterable[str], read_from: float) -> set[asyncio.Task[None]]:
+        """The tasks that fetch these names, started for ids that are not being fetched yet.
+
+        `read_from` is when the read began that found them missing or old. A name stored since then is not fetched
+        again: the read may not have seen it.
+        """
+        keys = [(kind, identity) for identity in ids if not self._is_kept_since(read_from, (kind, identity))]
         running = {task for key in keys if (task := self._fetches.running(key)) is not None}
         room = min(IDS_AT_ONCE, _MAX_IN_FLIGHT * IDS_AT_ONCE - len(self._fetches))
         fresh = [key for key in keys if self._fetches.running(key) is None][: max(0, room)]
@@ -279,7 +285,8 @@ class DisplayNames:
                     queue.clear()
                 continue
             names[identity] = name
-            self._keep((kind, identity), name)
+            if name is not None:
+                self._keep((kind, identity), name)
             if len(names) >= _STORED_AT_ONCE:
                 part = dict(names)
                 names.clear()
@@ -305,7 +312,11 @@ class DisplayNames:
             if len(identity) <= ID_LENGTH
         }
         if kept:
-            await self._store.remember(kind, kept)
+            for identity, name in (await self._store.remember(kind, kept)).items():
+                self._keep((kind, identity), name)
+
+    def _is_kept_since(self, moment: float, key: NameKey) -> bool:
+        return key in self._recent and self._recent[key][1] > moment
 
     def _keep(self, key: NameKey, name: str | None) -> None:
         """For those who wait for a fetch that is not complete, and for the next pages."""
