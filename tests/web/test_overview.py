@@ -12,6 +12,7 @@ from tests.support.trading import counted_statements, run_sql
 from tests.web.live import Live, behave, live_alone, live_service
 from trade_service.domain.executions import SubmissionState
 from trade_service.store import overview_store
+from trade_service.trading import call_history, overview
 from trade_service.trading.activity import WINDOWS
 from trade_service.trading.overview import EXACT_ATTEMPTS
 
@@ -66,6 +67,13 @@ async def test_an_empty_database_has_an_overview(live: Live) -> None:
         assert len(series["points"]) == known.length_s // known.step_s + 1
         assert {point["attempts"] for point in series["points"]} == {0}
     assert (await live.client.get(f"{SERIES}?window=2h")).status == 400
+
+
+async def test_a_series_that_lacks_steps_is_read_on(live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(overview, "BACKFILL_S", 0.0)
+    monkeypatch.setattr(call_history, "READ_AT_ONCE", 200)
+    assert not (await live.client.get(f"{SERIES}?window=24h")).body["complete"]
+    assert len((await series_of(live, "24h"))["points"]) == 145
 
 
 async def test_a_batch_is_seen_within_two_seconds_through_every_replica(
