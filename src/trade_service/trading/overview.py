@@ -80,7 +80,7 @@ class Overview:
         return await self._summary.get()
 
     async def series(self, window: str) -> CallSeries:
-        """The steps of one of `WINDOWS`, at most a tenth of a step old; while some are missing, each call reads on."""
+        """The steps of one of `WINDOWS`, at most a tenth of a step old; while some are missing, it reads on."""
         return await self._series[window].get(lambda series: series.complete)
 
     async def replicas(self) -> ReplicaList:
