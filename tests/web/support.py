@@ -43,7 +43,7 @@ from trade_service.trading.request_keys import (
 from trade_service.web.app import create_app
 from trade_service.web.dependencies import WebServices, WebSettings
 
-DEADLINE_S = 10.0
+DEADLINE_S = 30.0
 MOMENT = datetime(2026, 1, 30, 15, 30, tzinfo=UTC)
 EQUITY = Blotter(2, "EQ", "Equity", 1)
 REFERENCE = ReferenceData(
