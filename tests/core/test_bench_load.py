@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Iterator
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,21 +61,19 @@ async def test_requests_do_not_wait_for_other_answers() -> None:
 
 
 async def test_requests_beyond_the_limit_count_as_not_sent() -> None:
-    go, left = asyncio.Event(), 0
+    go = asyncio.Event()
+
+    class Planned(list[Arrival]):
+        def __iter__(self) -> Iterator[Arrival]:
+            yield from super().__iter__()
+            go.set()
 
     async def send() -> RequestOutcome:
-        nonlocal left
-        left += 1
         await go.wait()
         return RequestOutcome.GOOD
 
     count = load_generator.MOST_OPEN + 7
-    firing = asyncio.ensure_future(fire([Step(1, 1)], [Arrival(0.0, 0)] * count, send))
-    async with asyncio.timeout(30):
-        while left < load_generator.MOST_OPEN:
-            await asyncio.sleep(0.01)
-    go.set()
-    (figures,) = await firing
+    (figures,) = await fire([Step(1, 1)], Planned([Arrival(0.0, 0)] * count), send)
     assert figures.outcomes[RequestOutcome.GOOD] + figures.outcomes[RequestOutcome.NOT_SENT] == count
     assert figures.outcomes[RequestOutcome.NOT_SENT] == 7
 

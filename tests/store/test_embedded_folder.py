@@ -287,13 +287,12 @@ class TestAsRoot:
         assert "runs as nobody" in told[0]
 
     def test_a_user_is_free_if_no_entry_and_no_process_has_it(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(embedded_account, "UNUSED", range(UNUSED[0], UNUSED[0] + 2))
-        with subprocess.Popen(["sleep", "600"], user=UNUSED[0]) as busy:
+        first, second = users = range(UNUSED[0] - 2, UNUSED[0])  # Other tests take theirs from UNUSED.
+        monkeypatch.setattr(embedded_account, "UNUSED", users)
+        with subprocess.Popen(["sleep", "600"], user=first) as busy:
             try:
-                assert {embedded_account._unused_account() for _ in range(20)} == {
-                    Account(UNUSED[1], UNUSED[1])
-                }
-                with subprocess.Popen(["sleep", "600"], user=UNUSED[1]) as other:
+                assert {embedded_account._unused_account() for _ in range(20)} == {Account(second, second)}
+                with subprocess.Popen(["sleep", "600"], user=second) as other:
                     try:
                         with pytest.raises(EmbeddedPostgresError, match="no user from"):
                             embedded_account._unused_account()
