@@ -7,6 +7,7 @@ from tests.world.run import run_seeds
 
 SEEDS = 300
 RARE = {
+    "a failed commit settles at once": 277,
     "the deadline is taken after the claim": 250,
     "short pages are believed": 222,
     "an acceptance below the floor says nothing": 181,
@@ -17,15 +18,16 @@ RARE = {
     "a direct claim ignores a ledger in doubt": 97,
     "silence never halves a batch": 97,
     "absence counts in every epoch": 90,
+    "a 301 says that nothing was accepted": 80,
+    "a batch that failed is never split": 63,
     "no floor in `matches`": 61,
     "a 503 settles as soon as a failed handler": 61,
     "one id for two is accepted": 60,
     "a byte may leave until the lease is over": 59,
     "what the legacy service sent is fresh": 55,
-    "a batch that failed is never split": 49,
     "a 404 is a retry": 36,
     "time goes on while the configuration is wrong": 34,
-    "a failed commit settles at once": 29,
+    "a pass that broke off proves absence": 32,
     "a stale or foreign listing proves absence": 28,
     "retry counters in memory": 27,
     "company spends the budget": 27,
@@ -34,7 +36,7 @@ RARE = {
     "match by position": 21,
     "an impossible id is accepted": 21,
     "`doubtful` off": 19,
-    "a pass that broke off proves absence": 19,
+    "a direct claim ignores pauses": 19,
     "no alarm names an impossible fill": 17,
     "a restored database gives ids again": 16,
     "a recovery doubts nothing": 16,
@@ -51,6 +53,8 @@ RARE = {
     "an unknown message is a refusal": 7,
     "a reset of the Execution Service is not noticed": 7,
     "no boundary check": 6,
+    "no fencing": 6,
+    "the window over the ledger stands still": 6,
     "a lost direct claim is written again": 5,
 }
 """Seeds whose worlds noticed a mistake that needs a rare combination: tried first. Others need fewer than 6."""
